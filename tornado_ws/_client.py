@@ -1,0 +1,434 @@
+"""The client's side: `websocket_connect` and the connection that it gives."""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import copy
+import os
+import re
+import warnings
+import weakref
+
+from tornado import httpclient, httputil
+from tornado.escape import to_unicode
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log
+
+from tornado_ws import _compat
+from tornado_ws._errors import WebSocketClosedError, WebSocketError
+from tornado_ws._protocol import WebSocketProtocol13
+from tornado_ws._sansio import deflate, handshake
+from tornado_ws._sansio.errors import HandshakeError
+from tornado_ws._sansio.headers import parse_tokens
+
+MAX_BUFFER_SIZE = 100 * 1024 * 1024
+QUEUE_COUNT = 256  # messages that may wait for read_message
+QUEUE_BYTES = 1024 * 1024
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+_NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
+
+
+class ConnectFuture(_compat.Future):
+    """The Future of a `WebSocketClientConnection`; on Python 3 also a context manager.
+
+    ``async with websocket_connect(url) as conn:`` connects, and closes at the end.
+    """
+
+    def __aenter__(self):
+        return self
+
+    def __aexit__(self, *exc_info):
+        return self.result()._close_and_wait()
+
+
+class _Listener(object):
+    """What the protocol calls in place of the connection.
+
+    A connection that its user has let go must be freed, so it is referred to weakly, except while
+    somebody can still be told something: a reader that waits, or ``on_message_callback``.
+    """
+
+    _serial_messages = (False, True)
+
+    def __init__(self, connection):
+        self._connection = weakref.ref(connection)
+        self.anchor = None
+
+    def on_message(self, message):
+        connection = self._connection()
+        return connection.on_message(message) if connection is not None else None
+
+    def on_ping(self, data):
+        connection = self._connection()
+        return connection.on_ping(data) if connection is not None else None
+
+    def on_pong(self, data):
+        connection = self._connection()
+        return connection.on_pong(data) if connection is not None else None
+
+    def _on_close_frame(self, code, reason):
+        connection = self._connection()
+        if connection is not None:
+            connection.close_code, connection.close_reason = code, reason
+
+    def on_connection_close(self):
+        connection, self.anchor = self._connection(), None
+        if connection is not None:
+            connection.on_connection_close()
+
+    def _log_callback_error(self):
+        app_log.error("Uncaught exception in a WebSocket client's callback", exc_info=True)
+
+
+class WebSocketClientConnection(_compat.HTTPConnection):
+    """A client's connection; `websocket_connect` makes it.
+
+    Args:
+        io_loop: The IOLoop to live on, the current one.
+        request: The ``HTTPRequest`` with Tornado's defaults and a ``ws:`` or ``wss:`` URL.
+        on_message_callback, compression_options, ping_interval, ping_timeout,
+            max_message_size, subprotocols, resolver: As in `websocket_connect`.
+        connect_future: The Future to resolve, or None to make one.
+
+    Attributes:
+        close_code: The code of the server's close frame (RFC 6455 section 7.4), or None.
+        close_reason: The reason of the server's close frame, or None.
+        protocol: The `WebSocketProtocol13`; None before the handshake and after `close`.
+        headers: The headers of the server's 101 response.
+        request: The HTTP request.
+        selected_subprotocol: What the server chose of the offered subprotocols, or None.
+
+    Raises:
+        ValueError: A compression option or a subprotocol cannot be offered.
+    """
+
+    protocol = None
+
+    def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
+                 ping_interval=None, ping_timeout=None, max_message_size=None,
+                 subprotocols=None, resolver=None, connect_future=None):
+        self.close_code = self.close_reason = None
+        self.selected_subprotocol = None
+        self.key = handshake.make_key(os.urandom(16))
+        self.read_queue = collections.deque()
+        self._queue_bytes = 0
+        self._waiters = collections.deque()  # (Future, whether it is an iteration's)
+        self._closed = False
+        self._closed_future = None
+        self._on_message_callback = on_message_callback
+        self._compression_options = compression_options
+        self._limits = dict(max_message_size=max_message_size, ping_interval=ping_interval,
+                            ping_timeout=ping_interval if ping_timeout is None else ping_timeout)
+        self._connect_future = connect_future or _compat.new_future(io_loop)
+        self._connect_future.add_done_callback(self._on_connect_done)
+        self._connect_timer = None
+
+        scheme, colon, rest = request.url.partition(":")
+        request.url = _SCHEMES[scheme.lower()] + colon + rest
+        request.follow_redirects = False
+        extension = None
+        if compression_options is not None:
+            extension = deflate.build_offer(deflate.check_options(compression_options))
+        request.headers.update(handshake.request_headers(self.key, subprotocols or [], extension))
+        offered = request.headers.get("Sec-WebSocket-Protocol")
+        self._subprotocols = parse_tokens(offered) if offered else []
+        if request.connect_timeout:
+            self._connect_timer = io_loop.call_later(request.connect_timeout, self._on_too_late)
+        super(WebSocketClientConnection, self).__init__(
+            io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
+
+    def __del__(self):
+        protocol = self.protocol
+        if protocol is not None and not protocol.is_closing():
+            warnings.warn("unclosed WebSocketClientConnection to %s" % self.request.url,
+                          _compat.ResourceWarning, stacklevel=2)
+            protocol.abort_from_anywhere()
+            self.tcp_client.close()
+
+    # Connecting.
+
+    @property
+    def connect_future(self):
+        """The Future of this connection."""
+        if self._connect_future is None:  # kept no longer than needed: it refers back
+            future = _compat.new_future(self.io_loop)
+            future.set_result(self)
+            return future
+        return self._connect_future
+
+    def _on_connect_done(self, future):
+        """Clean up after the outcome, whatever it is."""
+        if self._connect_timer is not None:
+            self.io_loop.remove_timeout(self._connect_timer)
+            self._connect_timer = None
+        self.final_callback = None  # Tornado then closes what it may still be connecting
+        self._remove_timeout()
+        if self.protocol is None:
+            self.tcp_client.close()
+            if getattr(self, "stream", None) is not None:
+                self.stream.close()
+
+    def _fail_connect(self, error):
+        if not self._connect_future.done():
+            self._connect_future.set_exception(error)
+
+    def _on_too_late(self):
+        self._connect_timer = None
+        self._fail_connect(httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
+
+    def _on_http_response(self, response):
+        """Take the outcome of an HTTP request that did not become a WebSocket."""
+        error = response.error
+        if error is None:
+            error = WebSocketError("Non-websocket response")
+        elif (isinstance(error, httpclient.HTTPError) and error.code == 599
+              and not str(error.message).startswith("Timeout")):
+            error = StreamClosedError(real_error=error)
+        self._fail_connect(error)
+
+    def headers_received(self, start_line, headers):
+        """Take the head of the server's response: called by Tornado's HTTP connection."""
+        if start_line.code != 101:
+            return super(WebSocketClientConnection, self).headers_received(start_line, headers)
+        self.headers = headers
+        self.final_callback = None
+        self.stream = self.connection.detach()
+        if self._connect_future.done():  # cancelled, or too late
+            self.stream.close()
+            return None
+        protocol = self.get_websocket_protocol()
+        try:
+            protocol._process_server_headers(self.key, headers, self._subprotocols)
+        except HandshakeError as error:
+            self._fail_connect(WebSocketError(error.message))
+            return None
+        self.protocol = protocol
+        self.selected_subprotocol = protocol.selected_subprotocol
+        protocol._start(self.stream)
+        future, self._connect_future = self._connect_future, None
+        future.set_result(self)
+        protocol._go_on()
+        return None
+
+    def get_websocket_protocol(self):
+        """Make the protocol object."""
+        listener = _Listener(self)
+        if self._on_message_callback is not None:
+            listener.anchor = self
+        return WebSocketProtocol13(listener, mask_outgoing=True,
+                                   compression_options=self._compression_options, **self._limits)
+
+    # Receiving.
+
+    def read_message(self, callback=None):
+        """Read the next message.
+
+        Reading from the socket pauses while many messages wait to be read. With
+        ``on_message_callback`` messages go there, and nothing comes here.
+
+        Args:
+            callback: Called on the IOLoop with the Future when it is done, or None.
+
+        Returns:
+            A Future of unicode for a text message, bytes for a binary one, None when the
+            connection is closed.
+        """
+        future = self._read(False)
+        if callback is not None:
+            self.io_loop.add_future(future, callback)
+        return future
+
+    def _read(self, iterating):
+        future = _compat.new_future(self.io_loop)
+        if self.read_queue:
+            message = self.read_queue.popleft()
+            self._queue_bytes -= len(message)
+            future.set_result(message)
+            if self.protocol is not None and not self._is_full():
+                self.protocol.hold_reading(False)
+        elif self._closed:
+            _end_read(future, iterating)
+        else:
+            self._waiters.append((future, iterating))
+            if self.protocol is not None:
+                self.protocol.handler.anchor = self
+        return future
+
+    def on_message(self, message):
+        """Take a message from the protocol; None when the connection is closed."""
+        if self._on_message_callback is not None:
+            return self._on_message_callback(message)
+        if message is None:
+            self._closed = True
+        while self._waiters:
+            future, iterating = self._waiters.popleft()
+            if future.done():
+                continue  # cancelled
+            if message is not None:
+                future.set_result(message)
+                self._release_anchor()
+                return None
+            _end_read(future, iterating)
+        if message is not None:
+            self._enqueue(message)
+        return None
+
+    def _enqueue(self, message):
+        self.read_queue.append(message)
+        self._queue_bytes += len(message)
+        if self._is_full() and self.protocol is not None:
+            self.protocol.hold_reading(True)
+
+    def _is_full(self):
+        return len(self.read_queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES
+
+    def _release_anchor(self):
+        if not self._waiters and self.protocol is not None:
+            self.protocol.handler.anchor = None
+
+    def on_ping(self, data):
+        """Called when a ping has come; the library answers it.
+
+        Args:
+            data: Its payload, bytes.
+        """
+
+    def on_pong(self, data):
+        """Called when a pong has come.
+
+        Args:
+            data: Its payload, bytes.
+        """
+
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        return self._read(True)
+
+    # Sending.
+
+    def write_message(self, message, binary=False):
+        """Send a message; arguments, result and errors as in `WebSocketHandler.write_message`."""
+        if self.protocol is None:
+            raise WebSocketClosedError("the connection is closed or closing")
+        return self.protocol.write_message(message, binary)
+
+    def ping(self, data=b""):
+        """Send a ping; arguments and errors as in `WebSocketHandler.ping`."""
+        if self.protocol is None:
+            raise WebSocketClosedError("the connection is closed or closing")
+        return self.protocol.write_ping(data)
+
+    # Closing.
+
+    def close(self, code=None, reason=None):
+        """Close the connection; arguments and errors as in `WebSocketHandler.close`."""
+        if self.protocol is None:
+            return None
+        result = self.protocol.close(code, reason)
+        self.protocol = None
+        return result
+
+    def _close_and_wait(self):
+        """Close the connection and return a Future that is done when it is closed."""
+        future = self._closed_future = _compat.new_future(self.io_loop)
+        if self._closed:
+            future.set_result(None)
+        self.close()
+        return future
+
+    def on_connection_close(self):
+        """Called when the connection is over, before or after the handshake."""
+        if self._connect_future is not None:
+            self._fail_connect(StreamClosedError(real_error=self.stream.error))
+        elif not self._closed:
+            self._closed = True
+            self.tcp_client.close()
+            self.on_message(None)
+            if self._closed_future is not None and not self._closed_future.done():
+                self._closed_future.set_result(None)
+
+
+def _end_read(future, iterating):
+    if iterating:
+        future.set_exception(StopAsyncIteration())
+    else:
+        future.set_result(None)
+
+
+def _copy_request(url, connect_timeout):
+    """Make the HTTP request of the handshake; the caller's own is not changed."""
+    if isinstance(url, httpclient.HTTPRequest):
+        request = copy.copy(url)
+        request.headers = httputil.HTTPHeaders(request.headers)
+        if connect_timeout is not None:
+            request.connect_timeout = connect_timeout
+    else:
+        request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout)
+    scheme, colon, rest = request.url.partition(":")
+    if scheme.lower() not in _SCHEMES or not colon:
+        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % request.url)
+    # RFC 6455 section 3: "Fragment identifiers [...] MUST NOT be used on these URIs."
+    if "#" in rest or _NOT_IN_URL.search(to_unicode(rest)):
+        raise ValueError("a WebSocket URL has no fragment, space or control character: %r"
+                         % request.url)
+    return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
+
+
+def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
+                      on_message_callback=None, compression_options=None, ping_interval=None,
+                      ping_timeout=None, max_message_size=None, subprotocols=None,
+                      resolver=None, connection_class=WebSocketClientConnection):
+    """Open a WebSocket to a server.
+
+    Args:
+        url: A ``ws:`` or ``wss:`` URL, or an ``HTTPRequest`` with one, whose headers,
+            authentication, TLS options and timeouts are used.
+        io_loop: The IOLoop to live on; None for the current one.
+        callback: Called on the IOLoop with the Future when it is done, or None.
+        connect_timeout: Seconds for everything until the connection is open (name look-up, TCP,
+            TLS, handshake); None is 20, 0 is for ever.
+        on_message_callback: Called with each message, and with None at the end, instead of
+            `WebSocketClientConnection.read_message`.
+        compression_options: None, or a dict as from `WebSocketHandler.get_compression_options`.
+        ping_interval: Seconds between pings; None or 0 for none.
+        ping_timeout: Seconds within which a pong has to come; None is the interval, 0 for ever.
+        max_message_size: The most bytes of a message, as sent and after decompression; None is
+            100 MiB.
+        subprotocols: A list of str to offer, the preferred first, or None.
+        resolver: A ``tornado.netutil.Resolver``, or None for the default.
+        connection_class: The class to make.
+
+    Returns:
+        A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
+        answers with an HTTP error or redirects, or if the time is over (599); with
+        `WebSocketError` if it answers anything else that is no right handshake; with
+        ``StreamClosedError`` or another ``IOError`` if the network fails.
+
+    Raises:
+        ValueError: The URL, a compression option or a subprotocol cannot be used.
+    """
+    current = IOLoop.current(instance=False)
+    if io_loop is None:
+        io_loop = IOLoop.current()
+    request = _copy_request(url, connect_timeout)
+    future = _compat.new_future(io_loop, ConnectFuture)
+
+    def connect():
+        connection_class(
+            io_loop=io_loop, request=request, on_message_callback=on_message_callback,
+            compression_options=compression_options, ping_interval=ping_interval,
+            ping_timeout=ping_timeout, max_message_size=max_message_size,
+            subprotocols=subprotocols, resolver=resolver, connect_future=future)
+
+    if compression_options is not None:
+        deflate.check_options(compression_options)
+    if current is io_loop or current is None:
+        connect()
+    else:
+        io_loop.add_callback(connect)
+    if callback is not None:
+        io_loop.add_future(future, callback)
+    return future

@@ -1,0 +1,289 @@
+"""Every difference between Tornado 4.3 ... newest and Python 2.7 ... newest that we have to know.
+
+This is the only module that looks at versions. What it exports is named after what it does, so
+the rest of the package reads the same for all of them. Each branch says in one comment of one
+form which versions it is for.
+"""
+from __future__ import absolute_import, division, print_function
+
+import inspect
+import sys
+import threading
+import warnings
+
+import tornado
+from tornado import gen, simple_httpclient, util, websocket
+from tornado.concurrent import Future, is_future
+from tornado.log import gen_log
+from tornado.tcpclient import TCPClient
+
+_MAX_HEADER_SIZE = 64 * 1024
+
+StockWebSocketError = websocket.WebSocketError
+StockWebSocketClosedError = websocket.WebSocketClosedError
+unicode_type = util.unicode_type
+
+# The masking function in C, or None where Tornado has no C extension (its own substitute takes
+# the data byte by byte, 100 ms a mebibyte).
+websocket_mask = util._websocket_mask
+if websocket_mask is util._websocket_mask_python:
+    websocket_mask = None
+
+if sys.version_info < (3,):
+    # Python 2: no ResourceWarning, no native coroutines, another name for the thread id.
+    from thread import get_ident as current_thread
+
+    class ResourceWarning(Warning):
+        """A resource was not closed (Python 3 has it built in)."""
+
+    def _is_awaitable(result):
+        return False
+else:
+    # Python >= 3: all of these are there.
+    ResourceWarning = ResourceWarning
+    current_thread = threading.get_ident
+    _is_awaitable = inspect.isawaitable
+
+try:
+    # Python >= 3, or Python 2 with the package `futures`.
+    from concurrent.futures import CancelledError, Future as ThreadFuture
+except ImportError:
+    # Python 2 without it: what a waiting thread needs, no more.
+    class CancelledError(Exception):
+        """Nothing here raises it."""
+
+    class ThreadFuture(object):
+        """The outcome of a call that another thread makes."""
+
+        def __init__(self):
+            self._done = threading.Event()
+            self._value = self._error = None
+
+        def done(self):
+            """Tell whether there is an outcome."""
+            return self._done.is_set()
+
+        def set_result(self, value):
+            """Give the call's value."""
+            self._value = value
+            self._done.set()
+
+        def set_exception(self, error):
+            """Give the call's exception."""
+            self._error = error
+            self._done.set()
+
+        def result(self, timeout=None):
+            """Wait for the outcome.
+
+            Args:
+                timeout: Seconds to wait at most, or None.
+
+            Returns:
+                The call's value.
+
+            Raises:
+                ioloop.TimeoutError: There was none in time.
+                Exception: What the call raised.
+            """
+            if not self._done.wait(timeout):
+                raise gen.TimeoutError("no result after %s seconds" % timeout)
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+if tornado.version_info < (5,):
+    # Tornado < 5.0: Futures are its own and know no loop.
+    _uses_asyncio = False
+else:
+    # Tornado >= 5.0: Futures are asyncio's, but on Python 2.
+    _uses_asyncio = sys.version_info >= (3,)
+
+if _uses_asyncio:
+    # Tornado >= 5.0 on Python 3: a Future belongs to one loop.
+    import asyncio
+    CALLBACK_ERRORS = (Exception, asyncio.CancelledError)
+
+    def new_future(io_loop, kind=Future):
+        """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
+        return kind(loop=io_loop.asyncio_loop)
+else:
+    # Tornado < 5.0, or Python 2.
+    CALLBACK_ERRORS = (Exception, CancelledError)
+
+    def new_future(io_loop, kind=Future):
+        """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
+        return kind()
+
+
+def as_future(result):
+    """Turn what a callback returned into a Future.
+
+    Args:
+        result: Any object.
+
+    Returns:
+        The Future itself, a Future of the coroutine or awaitable, or None for anything else.
+    """
+    if is_future(result):
+        return result
+    if _is_awaitable(result):
+        return gen.convert_yielded(result)
+    return None
+
+
+def call_in_loop(io_loop, function, *args):
+    """Have a loop call a function, from any thread.
+
+    Args:
+        io_loop: The IOLoop.
+        function: What to call on it; may return a Future.
+        *args: Its arguments.
+
+    Returns:
+        An object whose ``result(timeout)`` waits for the value of the function, or of the Future
+        that it returned, and raises what they raised.
+    """
+    outcome = ThreadFuture()
+
+    def relay(future):
+        try:
+            outcome.set_result(future.result())
+        except CALLBACK_ERRORS as error:
+            outcome.set_exception(error)
+
+    def run():
+        try:
+            result = function(*args)
+        except CALLBACK_ERRORS as error:
+            outcome.set_exception(error)
+            return
+        if is_future(result):
+            result.add_done_callback(relay)
+        else:
+            outcome.set_result(result)
+
+    io_loop.add_callback(run)
+    return outcome
+
+
+if tornado.version_info < (6,):
+    # Tornado < 6.0: callbacks run in the stack context of whoever registered them.
+    from tornado.stack_context import NullContext as no_stack_context
+else:
+    # Tornado >= 6.0: there is none.
+    from contextlib import contextmanager
+
+    @contextmanager
+    def no_stack_context():
+        """Register callbacks without the current stack context."""
+        yield
+
+
+if tornado.version_info < (6,):
+    # Tornado < 6.0: a request handler's method that returns None is done.
+    def nothing_to_await():
+        """Return what a request handler's method returns when its work is done."""
+        return None
+else:
+    # Tornado >= 6.0: subclasses await it.
+    def nothing_to_await():
+        """Return what a request handler's method returns when its work is done."""
+        future = Future()
+        future.set_result(None)
+        return future
+
+
+class HTTPConnection(simple_httpclient._HTTPConnection):
+    """Tornado's HTTP client connection for one request, which starts at once.
+
+    Args:
+        io_loop: The IOLoop, the current one.
+        request: The ``HTTPRequest`` with Tornado's defaults.
+        on_response: Called with the ``HTTPResponse`` unless the connection is taken over.
+        resolver: The name resolver, or None for Tornado's own.
+        max_buffer_size: Of the stream, in bytes.
+    """
+
+    def __init__(self, io_loop, request, on_response, resolver, max_buffer_size):
+        if tornado.version_info < (5,):
+            # Tornado < 5.0: the loop is an argument.
+            args = (io_loop, None)
+            self.tcp_client = TCPClient(resolver=resolver, io_loop=io_loop)
+        else:
+            # Tornado >= 5.0: it is the current one.
+            args = (None,)
+            self.tcp_client = TCPClient(resolver=resolver)
+        args += (request, _release, on_response, max_buffer_size, self.tcp_client,
+                 _MAX_HEADER_SIZE, max_buffer_size)
+        super(HTTPConnection, self).__init__(*args)
+
+
+def _release():
+    """Return the connection to a pool: there is none."""
+
+
+def _finish_at_upgrade(handler):
+    handler._finished = True
+    handler._log()
+    handler.on_finish()
+
+
+def _log_exception(handler):
+    handler.log_exception(*sys.exc_info())
+
+
+def _generous_ping_timeout(interval, timeout):
+    return max(3 * interval, 30) if timeout is None else timeout
+
+
+def _capped_ping_timeout(interval, timeout):
+    if timeout is not None and timeout > interval:
+        gen_log.warning("websocket_ping_timeout (%s s) is longer than websocket_ping_interval "
+                        "(%s s), which is used instead", timeout, interval)
+    return interval if timeout is None else min(timeout, interval)
+
+
+def _allow_origin_by_fetch_site(handler):
+    return handler._check_cross_origin(handler.check_origin) is None
+
+
+def _check_trusted_origin(handler, origin):
+    return handler.check_trusted_origin(origin)
+
+
+def installed_rules():
+    """Return where the installed Tornado's websocket module departs from 4.3's.
+
+    Returns:
+        A dict of fields of ``Semantics``.
+    """
+    rules = {}
+    version = tornado.version_info
+    if version >= (4, 5):
+        # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a
+        # finished response, logged like any other; pings have settings.
+        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade,
+                     ping_timeout=_generous_ping_timeout)
+    if version >= (5, 1):
+        # Tornado >= 5.1: the same for open; errors go through the handler's log_exception.
+        rules.update(serial_open=True, log_exception=_log_exception)
+    if version >= (6,):
+        # Tornado >= 6.0: get() is a coroutine that ends with the connection.
+        rules.update(get_waits=True)
+    if version >= (6, 5):
+        # Tornado >= 6.5: another default and a limit.
+        rules.update(ping_timeout=_capped_ping_timeout)
+    if version >= (6, 6):
+        # Tornado >= 6.6: only RFC 6455; the browser's Sec-Fetch-Site comes before the origin.
+        rules.update(versions=("13",), allow_origin=_allow_origin_by_fetch_site,
+                     check_origin=_check_trusted_origin)
+    return rules
+
+
+def warn_of_callback():
+    """Warn of ``websocket_connect(callback=...)`` where the installed Tornado does."""
+    if tornado.version_info >= (6, 5):
+        # Tornado >= 6.5: it will go in 7.0.
+        warnings.warn("The callback argument to websocket_connect is deprecated. "
+                      "Use the returned Future instead.", DeprecationWarning, stacklevel=3)

@@ -1,0 +1,222 @@
+"""Events to callbacks: in order, in batches, with flow control.
+
+Theory of operation. The transport hands over bytes, `_sansio.connection.Connection` makes events
+of them, and each batch of events is delivered under a cork, so that the answers leave in one
+piece. A message goes to ``handler.on_message`` at once, unless an earlier callback is still
+being awaited (``_awaited``): then it waits in ``_queue``, in order, while control frames go on
+being handled. When the queue is full, or a batch was left unfinished, the transport is paused;
+the rest follows in later turns of the loop, so that one connection cannot starve the others.
+
+When the connection is *lost*, nothing more can be received; once the queue is delivered the
+handler is told, exactly once, and let go.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+
+from tornado_ws import _compat
+from tornado_ws._sansio.connection import BATCH_EVENTS, Connection
+from tornado_ws._sansio.frames import OP_BINARY, mask_bytes
+
+READ_AHEAD_COUNT = 256  # messages that may wait for a callback
+READ_AHEAD_BYTES = 1024 * 1024
+
+
+def _never():
+    return False
+
+
+class WebSocketProtocol(object):
+    """What does not depend on the protocol's version: a handler, and the callbacks that it gets.
+
+    Args:
+        handler: The `WebSocketHandler`, or what stands for a client connection.
+        is_client: Whether this end is the client.
+        max_message_size: In bytes; None for the stream's ``max_buffer_size``.
+
+    Attributes:
+        stream: The IOStream, once the handshake is done.
+        client_terminated: Whether the peer has ended its side (in either role; 4.3's name).
+        server_terminated: Whether this end has sent its close frame.
+    """
+
+    def __init__(self, handler, is_client, max_message_size):
+        self.handler = handler
+        self.stream = None
+        self.client_terminated = False
+        self.server_terminated = False
+        self._core = Connection(is_client, max_message_size,
+                                _compat.websocket_mask or mask_bytes)
+        self._transport = None
+        self._queue = collections.deque()
+        self._queue_bytes = 0
+        self._awaited = None      # the Future of a callback that holds back messages
+        self._hold = False        # whether messages go to the queue
+        self._held = False        # whether the handler's side wants no more for now
+        self._scheduled = False   # whether _continue will be called
+        self._failed = False      # a callback failed: nothing more is delivered
+        self._lost = False
+        self._told = False        # the handler knows that it is over
+
+    # What a version adds.
+
+    def _handle_message(self, opcode, data):
+        """Handle a control frame, or the error that ends the events."""
+        raise NotImplementedError
+
+    def _callback_failed(self):
+        """End the connection because of the exception that is being handled."""
+        raise NotImplementedError
+
+    # Callbacks.
+
+    def _run_callback(self, callback, *args):
+        """Call a callback for which nothing waits; if it fails the connection ends."""
+        try:
+            result = callback(*args)
+            if result is not None:
+                self._settle(result)
+        except _compat.CALLBACK_ERRORS:
+            self._callback_failed()
+
+    def _settle(self, result):
+        """Take care of what a callback returned.
+
+        Returns:
+            A Future that is not done yet, or None.
+
+        Raises:
+            Exception: What the awaitable has already failed with.
+        """
+        future = _compat.as_future(result)
+        if future is None:
+            return None
+        if future.done():
+            future.result()
+            return None
+        future.add_done_callback(self._on_callback_done)
+        return future
+
+    def _on_callback_done(self, future):
+        try:
+            future.result()
+        except _compat.CALLBACK_ERRORS:
+            self._callback_failed()
+        if self._awaited is future:
+            self._awaited = None
+            self._deliver_queue()
+
+    # Delivery.
+
+    def _on_data(self, data):
+        self._deliver(self._core.receive_data(data))
+
+    def _deliver(self, events):
+        """Hand one batch of events to the handler; send the answers together."""
+        # A stream that a callback closes ends the batch; one that was closed before does not.
+        closed = _never if self.stream.closed() else self.stream.closed
+        self._transport.cork()
+        try:
+            for opcode, payload in events:
+                if opcode > OP_BINARY:
+                    self._handle_message(opcode, payload)
+                elif self._hold:
+                    self._enqueue(payload)
+                else:
+                    self._deliver_message(payload)
+                if self._failed or closed():
+                    break
+        finally:
+            self._transport.uncork()
+        self._go_on()
+
+    def _enqueue(self, payload):
+        if not (self.server_terminated and self._is_full()):
+            self._queue.append(payload)
+            self._queue_bytes += len(payload)
+
+    def _is_full(self):
+        return len(self._queue) >= READ_AHEAD_COUNT or self._queue_bytes >= READ_AHEAD_BYTES
+
+    def _deliver_message(self, payload):
+        handler = self.handler
+        try:
+            result = handler.on_message(payload)
+            if result is not None:
+                self._await(result, handler._serial_messages)
+        except _compat.CALLBACK_ERRORS:
+            self._callback_failed()
+
+    def _await(self, result, serial):
+        """Hold back messages until what a callback returned is done.
+
+        Args:
+            result: What it returned, not None.
+            serial: Whether to wait: a pair, for a Future and for any other awaitable.
+
+        Raises:
+            Exception: What the awaitable has already failed with.
+        """
+        future = self._settle(result)
+        if future is not None:
+            if serial[future is not result]:
+                self._awaited = future
+                self._hold = True
+            # The callback may wait for the peer's answer to what it wrote.
+            self._transport.flush()
+
+    def _deliver_queue(self):
+        self._hold = False
+        self._transport.cork()
+        try:
+            for _ in range(min(BATCH_EVENTS, len(self._queue))):
+                payload = self._queue.popleft()
+                self._queue_bytes -= len(payload)
+                self._deliver_message(payload)
+                if self._hold or self._failed:
+                    break
+        finally:
+            self._transport.uncork()
+        if self._queue:
+            self._hold = True
+        self._go_on()
+
+    def _go_on(self):
+        """Decide what comes next: work on in a later turn, wait, the end, or read."""
+        wait = (self._held or self._is_full()) and not self.server_terminated
+        backlog = self._core.backlog
+        if (self._queue and self._awaited is None) or (backlog and not wait):
+            self._transport.pause()
+            if not self._scheduled:
+                self._scheduled = True
+                self._transport.io_loop.add_callback(self._continue)
+        elif self._lost:
+            if not self._queue and not backlog:
+                self._tell()
+        elif wait:
+            self._transport.pause()
+        else:
+            self._transport.resume()
+
+    def _continue(self):
+        self._scheduled = False
+        if self._queue and self._awaited is None:
+            self._deliver_queue()
+        else:
+            self._deliver(self._core.receive_data(b""))
+
+    def hold_reading(self, held):
+        """Say whether the handler's side has more messages than it wants."""
+        self._held = held
+        if not held:
+            self._go_on()
+
+    def _lose(self):
+        """Take notice that nothing more can be received."""
+        self._lost = True
+        self._go_on()
+
+    def _tell(self):
+        if not self._told:
+            self._told = True
+            self.handler.on_connection_close()

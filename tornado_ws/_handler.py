@@ -1,0 +1,403 @@
+"""WebSocketHandler: the server's side, plugged into ``tornado.web.Application``."""
+from __future__ import absolute_import, division, print_function
+
+from tornado import web
+from tornado.log import gen_log
+
+from tornado_ws import _compat
+from tornado_ws._errors import WebSocketClosedError
+from tornado_ws._protocol import WebSocketProtocol13
+from tornado_ws._sansio import handshake
+from tornado_ws._sansio.errors import HandshakeError
+from tornado_ws._semantics import TORNADO_4_3
+
+_REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required"}
+
+
+class WebSocketHandler(web.RequestHandler):
+    """A request handler whose request becomes a WebSocket.
+
+    Override `on_message`, and as needed `open`, `on_close` and the methods that decide about the
+    handshake; send with `write_message`. Until the handshake is answered this is an ordinary
+    ``RequestHandler``: ``prepare`` may be a coroutine, authenticate, set headers and cookies, or
+    refuse. Afterwards ``write``, ``redirect``, ``set_header`` and their like raise RuntimeError.
+
+    ``open`` and ``on_message`` may be native coroutines (``async def``): the next message waits
+    until they are done, in a bounded queue; pings are answered meanwhile. A Future that they
+    return (``@gen.coroutine``) holds nothing back, as in Tornado 4.3; ``serial_messages``
+    decides otherwise.
+
+    Attributes:
+        ws_connection: The `WebSocketProtocol13` while the connection is open, else None.
+        stream: The IOStream once the handshake is answered, before that None.
+        close_code: The code of the peer's close frame (RFC 6455 section 7.4), or None.
+        close_reason: The reason of the peer's close frame, or None.
+        open_args, open_kwargs: The groups of the ``URLSpec``, which `open` gets.
+        serial_messages: True or False makes every awaitable that on_message returns hold back
+            the next message, or none; None is the rule above. Set it on the class.
+    """
+
+    stream = None
+    serial_messages = None
+    _semantics = TORNADO_4_3
+    _opened = False
+    _on_close_called = False
+    _closed_future = None
+
+    def __init__(self, application, request, **kwargs):
+        self.ws_connection = None
+        self.close_code = None
+        self.close_reason = None
+        super(WebSocketHandler, self).__init__(application, request, **kwargs)
+
+    # The handshake.
+
+    def get(self, *args, **kwargs):
+        """Answer the opening handshake (RFC 6455 section 4.2).
+
+        A request that cannot become a WebSocket gets an ordinary HTTP response: 400, 403 when
+        `check_origin` refuses, or 426 for an unknown version. The work is done when this
+        returns: an override need neither return nor await the result.
+
+        Args:
+            *args: Positional groups of the ``URLSpec``.
+            **kwargs: Named groups of the ``URLSpec``.
+
+        Returns:
+            None, or from Tornado 6.0 on a Future, since handlers there are awaited.
+
+        Raises:
+            ValueError: `get_compression_options` or `select_subprotocol` gave what cannot be
+                used; the client gets a 500.
+        """
+        self.open_args = args
+        self.open_kwargs = kwargs
+        forced = self.serial_messages
+        self._serial_messages = ((self._semantics.serial_messages, True) if forced is None
+                                 else (forced, forced))
+        self._serial_open = (self._semantics.serial_open, True)
+        try:
+            self._accept()
+        except HandshakeError as error:
+            self._refuse(error)
+        if self._semantics.get_waits and self._opened and not self._on_close_called:
+            self._closed_future = _compat.new_future(self.stream.io_loop)
+            return self._closed_future
+        return _compat.nothing_to_await()
+
+    def _accept(self):
+        handshake.check_upgrade(self.request.headers)
+        if not self._semantics.allow_origin(self):
+            raise HandshakeError("Cross origin websockets not allowed", 403)
+        protocol = self.get_websocket_protocol()
+        if protocol is None:
+            raise HandshakeError("WebSocket version not supported", 426)
+        self.ws_connection = protocol
+        try:
+            protocol.accept_connection(self)
+        except Exception:
+            self.ws_connection = None
+            raise
+
+    def _refuse(self, error):
+        self.set_status(error.status, _REASONS[error.status])
+        if error.status == handshake.STATUS_UPGRADE_REQUIRED:
+            # RFC 6455 section 4.2.2: "a |Sec-WebSocket-Version| header field indicating the
+            # version(s) the server is capable of understanding"
+            self.set_header("Sec-WebSocket-Version", ", ".join(self._semantics.versions))
+        self.finish(error.message)
+        gen_log.debug("%s", error.message)
+
+    def get_websocket_protocol(self):
+        """Make the protocol object for the version that the client asks for.
+
+        Returns:
+            A `WebSocketProtocol13`, or None if the version is not spoken.
+
+        Raises:
+            ValueError: A compression option is unknown or out of range.
+        """
+        try:
+            handshake.check_version(self.request.headers, self._semantics.versions)
+        except HandshakeError:
+            return None
+        limit = self.max_message_size
+        if limit is None:
+            limit = self._semantics.default_message_limit()
+        interval = self.ping_interval
+        timeout = self._semantics.ping_timeout(interval, self.ping_timeout) if interval else 0
+        return WebSocketProtocol13(
+            self, mask_outgoing=False, compression_options=self.get_compression_options(),
+            max_message_size=limit, ping_interval=interval, ping_timeout=timeout)
+
+    def _switch_protocols(self, answer):
+        """Take the stream over from HTTP.
+
+        Args:
+            answer: The handshake's response headers, a list of pairs.
+
+        Returns:
+            ``(head, stream)``: the bytes of the whole 101 response, with what the application
+            set, and the IOStream.
+
+        Raises:
+            ValueError: A header cannot be sent.
+        """
+        for name, value in answer:
+            self.set_header(name, value)
+        self.clear_header("Content-Type")
+        self.clear_header("Content-Length")
+        fields = list(self._headers.get_all())
+        cookies = getattr(self, "_new_cookie", None) or {}
+        fields.extend(("Set-Cookie", cookie.OutputString(None)) for cookie in cookies.values())
+        head = handshake.encode_response(fields)
+        self.set_status(101)
+        self._auto_finish = False
+        self.stream = self.request.connection.detach()
+        return head, self.stream
+
+    def _open(self):
+        self._semantics.after_upgrade(self)
+        self._opened = True
+        return self.open(*self.open_args, **self.open_kwargs)
+
+    # What an application overrides.
+
+    def open(self, *args, **kwargs):
+        """Called when the connection is open, before any message.
+
+        An exception is logged and closes the connection with 1011.
+
+        Args:
+            *args: Positional groups of the ``URLSpec``.
+            **kwargs: Named groups of the ``URLSpec``.
+
+        Returns:
+            Nothing, or an awaitable.
+        """
+
+    def on_message(self, message):
+        """Called with each message; has to be overridden.
+
+        An exception is logged and closes the connection with 1011.
+
+        Args:
+            message: unicode for a text message, bytes for a binary one.
+
+        Returns:
+            Nothing, or an awaitable.
+        """
+        raise NotImplementedError
+
+    def on_ping(self, data):
+        """Called when a ping has come; the library answers it (Tornado 4.5).
+
+        Args:
+            data: Its payload, bytes.
+        """
+
+    def on_pong(self, data):
+        """Called when a pong has come.
+
+        Args:
+            data: Its payload, bytes.
+        """
+
+    def on_close(self):
+        """Called once when the connection is over, if `open` was called before.
+
+        ``close_code`` and ``close_reason`` then hold what the peer's close frame said, or None.
+        """
+
+    def select_subprotocol(self, subprotocols):
+        """Choose one of the subprotocols that the client offers (RFC 6455 section 1.9).
+
+        Args:
+            subprotocols: A list of str in the client's order, empty if it offered none.
+
+        Returns:
+            One of them, or None.
+        """
+        return None
+
+    def get_compression_options(self):
+        """Say whether and how to compress (permessage-deflate, RFC 7692).
+
+        Returns:
+            None for no compression, or a dict with any of these keys: ``compression_level``
+            (zlib's, 6), ``mem_level`` (zlib's, 1-9, 8), ``max_wbits`` or
+            ``server_max_window_bits`` (8-15, 15), ``client_max_window_bits`` (8-15, 15),
+            ``server_no_context_takeover`` and ``client_no_context_takeover`` (bool, False),
+            ``min_size`` (bytes, 0: shorter messages are sent as they are).
+        """
+        return None
+
+    def check_origin(self, origin):
+        """Decide whether a page of that origin may connect.
+
+        Browsers do not apply the same-origin policy to WebSockets, so this is the protection
+        against cross-site WebSocket hijacking. The default allows the request's own ``Host``.
+        It is called after ``prepare``, for every request that has an origin; other programs
+        than browsers send none.
+
+        Args:
+            origin: The value of ``Origin``, or of version 8's ``Sec-WebSocket-Origin``.
+
+        Returns:
+            A bool.
+        """
+        return self._semantics.check_origin(self, origin)
+
+    @property
+    def ping_interval(self):
+        """Seconds between pings: setting ``websocket_ping_interval``; None or 0 for none."""
+        return self.settings.get("websocket_ping_interval", None)
+
+    @property
+    def ping_timeout(self):
+        """Seconds within which a pong has to come: setting ``websocket_ping_timeout``.
+
+        None is the interval; 0 is for ever. It may be longer than the interval.
+        """
+        return self.settings.get("websocket_ping_timeout", None)
+
+    @property
+    def max_message_size(self):
+        """The most bytes of a message: setting ``websocket_max_message_size``.
+
+        It holds as sent and after decompression. None is the stream's ``max_buffer_size``,
+        100 MiB unless the HTTPServer was given another. A larger message closes the connection
+        with 1009.
+        """
+        return self.settings.get("websocket_max_message_size", None)
+
+    # What an application calls.
+
+    @property
+    def selected_subprotocol(self):
+        """What `select_subprotocol` returned, while the connection is open."""
+        return self.ws_connection.selected_subprotocol if self.ws_connection else None
+
+    def write_message(self, message, binary=False):
+        """Send a message.
+
+        May be called from any thread; then the result is a ``concurrent.futures.Future``.
+
+        Args:
+            message: A dict (sent as JSON text), str or UTF-8 bytes; with ``binary`` also a
+                bytearray or memoryview.
+            binary: Whether to send a binary message.
+
+        Returns:
+            A Future that is done when the socket has taken the message (flow control), and that
+            fails with WebSocketClosedError if the connection is closed before. Nobody has to
+            wait for it.
+
+        Raises:
+            WebSocketClosedError: The connection is closed or closing.
+            TypeError: The message is of another type.
+            UnicodeEncodeError: The text has lone surrogates.
+            StreamBufferFullError: More than the stream's ``max_write_buffer_size`` would wait
+                to be sent; the connection is dropped.
+        """
+        if self.ws_connection is None:
+            raise WebSocketClosedError("the connection is closed or closing")
+        return self.ws_connection.write_message(message, binary)
+
+    def ping(self, data=b""):
+        """Send a ping; the answer comes to `on_pong`. May be called from any thread.
+
+        Args:
+            data: At most 125 bytes, or a str of as many bytes of UTF-8.
+
+        Raises:
+            WebSocketClosedError: The connection is closed or closing.
+            ValueError: The data is too long.
+            TypeError: It is of another type.
+        """
+        if self.ws_connection is None:
+            raise WebSocketClosedError("the connection is closed or closing")
+        return self.ws_connection.write_ping(data)
+
+    def close(self, code=None, reason=None):
+        """Close the connection; the peer has 5 seconds to answer. May be called from any thread.
+
+        Args:
+            code: A close code (RFC 6455 section 7.4): 1000-1003, 1007-1014 or 3000-4999. None
+                sends none, or 1000 if there is a reason.
+            reason: Text of at most 123 bytes of UTF-8, or None.
+
+        Raises:
+            ValueError: The code may not be sent, or the reason is too long.
+        """
+        if self.ws_connection is None:
+            return None
+        result = self.ws_connection.close(code, reason)
+        self.ws_connection = None
+        return result
+
+    def set_nodelay(self, value):
+        """Set or clear TCP_NODELAY on the socket; it is set when the connection opens.
+
+        Args:
+            value: True to send small messages at once, False to let TCP gather them.
+        """
+        self.stream.set_nodelay(value)
+
+    # What Tornado and the protocol call.
+
+    def on_connection_close(self):
+        """Called when the connection is over, before or after the handshake."""
+        if self.ws_connection is not None:
+            self.ws_connection.on_connection_close()
+            self.ws_connection = None
+        if self._opened and not self._on_close_called:
+            self._on_close_called = True
+            self._run_on_close()
+            self.ui = None  # its functions refer to the handler
+            if self._closed_future is not None and not self._closed_future.done():
+                self._closed_future.set_result(None)
+
+    def _run_on_close(self):
+        try:
+            future = _compat.as_future(self.on_close())
+            if future is not None:
+                future.add_done_callback(self._check_on_close)
+        except _compat.CALLBACK_ERRORS:
+            self._log_callback_error()
+
+    def _check_on_close(self, future):
+        try:
+            future.result()
+        except _compat.CALLBACK_ERRORS:
+            self._log_callback_error()
+
+    def _on_close_frame(self, code, reason):
+        self.close_code, self.close_reason = code, reason
+
+    def _log_callback_error(self):
+        self._semantics.log_exception(self)
+
+    def send_error(self, *args, **kwargs):
+        """Answer with an error, or drop the connection if it is a WebSocket already."""
+        if self.stream is None:
+            super(WebSocketHandler, self).send_error(*args, **kwargs)
+        else:
+            self.stream.close()
+
+
+def _refuse_after_upgrade(name):
+    method = getattr(web.RequestHandler, name)
+
+    def refuse_after_upgrade(self, *args, **kwargs):
+        if self.stream is not None:
+            raise RuntimeError("Method not supported for Web Sockets")
+        return method(self, *args, **kwargs)
+
+    refuse_after_upgrade.__name__ = name
+    refuse_after_upgrade.__doc__ = method.__doc__
+    return refuse_after_upgrade
+
+
+for _name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
+    setattr(WebSocketHandler, _name, _refuse_after_upgrade(_name))

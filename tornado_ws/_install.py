@@ -1,0 +1,132 @@
+"""``tornado.websocket`` with the installed Tornado's conventions, and the swap.
+
+The replacement module starts as a copy of Tornado's own names, so that every one of them exists;
+then ours take their places. Arguments are taken in the order that Tornado's own functions have:
+their parameter names tell it.
+"""
+from __future__ import absolute_import, division, print_function
+
+import sys
+import types
+import warnings
+
+import tornado
+import tornado.websocket as stock
+from tornado.ioloop import IOLoop
+
+from tornado_ws import _client, _compat, _handler, websocket
+from tornado_ws._semantics import TORNADO_4_3
+
+_NAME = "tornado.websocket"
+_LIMIT = "_default_max_message_size"
+
+
+def _name_arguments(function, args, kwargs):
+    """Give positional arguments the names that they have in a function of Tornado's.
+
+    Args:
+        function: Tornado's function.
+        args: Positional arguments.
+        kwargs: Named arguments.
+
+    Returns:
+        A dict of all arguments by name.
+
+    Raises:
+        TypeError: There are too many, or one is given twice.
+    """
+    code = function.__code__
+    names = code.co_varnames[:code.co_argcount]
+    if len(args) > len(names):
+        raise TypeError("%s() takes at most %d arguments (%d given)"
+                        % (function.__name__, len(names), len(args)))
+    named = dict(zip(names, args))
+    for name in named:
+        if name in kwargs:
+            raise TypeError("%s() got multiple values for argument %r"
+                            % (function.__name__, name))
+    named.update(kwargs)
+    return named
+
+
+def _default_message_limit():
+    # Programs set this attribute of tornado.websocket to change the limit.
+    return getattr(_module, _LIMIT, None)
+
+
+_semantics = TORNADO_4_3._replace(default_message_limit=_default_message_limit,
+                                  **_compat.installed_rules())
+
+
+class WebSocketHandler(_handler.WebSocketHandler):
+    __doc__ = _handler.WebSocketHandler.__doc__
+    _semantics = _semantics
+
+
+class WebSocketClientConnection(_client.WebSocketClientConnection):
+    __doc__ = _client.WebSocketClientConnection.__doc__
+
+    def __init__(self, *args, **kwargs):
+        named = _name_arguments(stock.WebSocketClientConnection.__init__, (self,) + args, kwargs)
+        del named["self"]
+        named.setdefault("io_loop", IOLoop.current())
+        if named.get("max_message_size") is None:
+            named["max_message_size"] = _default_message_limit()
+        interval = named.get("ping_interval")
+        if interval:
+            named["ping_timeout"] = _semantics.ping_timeout(interval, named.get("ping_timeout"))
+        super(WebSocketClientConnection, self).__init__(**named)
+
+
+def websocket_connect(*args, **kwargs):
+    named = _name_arguments(stock.websocket_connect, args, kwargs)
+    if named.get("callback") is not None:
+        _compat.warn_of_callback()
+    return _client.websocket_connect(connection_class=WebSocketClientConnection, **named)
+
+
+websocket_connect.__doc__ = _client.websocket_connect.__doc__
+
+
+def _make_module():
+    module = types.ModuleType(_NAME, stock.__doc__)
+    for source in (stock, websocket):
+        module.__dict__.update((name, value) for name, value in vars(source).items()
+                               if not (name.startswith("__") and name.endswith("__")))
+    for ours in (WebSocketHandler, WebSocketClientConnection, websocket_connect):
+        setattr(module, ours.__name__, ours)
+        ours.__module__ = _NAME
+    module.__file__ = __file__
+    return module
+
+
+_module = _make_module()
+
+
+def install():
+    """Put the replacement in the place of ``tornado.websocket``; see `tornado_ws.install`."""
+    if sys.modules.get(_NAME) is _module:
+        return
+    holders = _modules_that_hold(stock)
+    sys.modules[_NAME] = tornado.websocket = _module
+    if holders:
+        warnings.warn("tornado_ws.install() came after tornado.websocket was imported by %s: "
+                      "what they took from it is still Tornado's own" % ", ".join(holders),
+                      RuntimeWarning, stacklevel=3)
+
+
+def uninstall():
+    """Put Tornado's own module back; see `tornado_ws.uninstall`."""
+    if sys.modules.get(_NAME) is _module:
+        sys.modules[_NAME] = tornado.websocket = stock
+
+
+def _modules_that_hold(module):
+    """Name the modules, other than Tornado's and ours, that refer to a module's classes."""
+    defined = set(id(value) for value in vars(module).values()
+                  if getattr(value, "__module__", None) == _NAME)
+    defined.add(id(module))
+    return sorted(
+        name for name, other in list(sys.modules.items())
+        if other is not None and name.split(".")[0] not in ("tornado", "tornado_ws")
+        and any(id(value) in defined for value in list(getattr(other, "__dict__", {}).values())))

@@ -1,0 +1,370 @@
+"""RFC 6455 between a handler (or client connection) and its IOStream.
+
+What is received is delivered by the base class, `_delivery.WebSocketProtocol`; here are the
+opening handshake, control frames, sending, and the end, which comes in two steps. *Closing*: no
+more is sent (`is_closing`), because either side sent a close frame, the connection was failed,
+or the stream was closed. *Lost*: no more can be received either.
+"""
+from __future__ import absolute_import, division, print_function
+
+from tornado.escape import utf8
+from tornado.iostream import StreamBufferFullError
+from tornado.log import gen_log
+
+from tornado_ws import _compat
+from tornado_ws._delivery import WebSocketProtocol
+from tornado_ws._errors import WebSocketClosedError
+from tornado_ws._keepalive import Keepalive
+from tornado_ws._messages import encode_message
+from tornado_ws._sansio import deflate, handshake, headers
+from tornado_ws._sansio.frames import (
+    CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG, OPCODE_MASK, RSV1, RSV2, RSV3,
+    RSV_MASK)
+from tornado_ws._transport import Transport
+
+CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
+LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
+
+_current_thread = _compat.current_thread
+
+
+class WebSocketProtocol13(WebSocketProtocol):
+    """RFC 6455 (version 13; 7 and 8 are the same on the wire).
+
+    Args:
+        handler: As in `WebSocketProtocol`.
+        mask_outgoing: Whether this end is the client.
+        compression_options: None for no compression, or a dict (see
+            `WebSocketHandler.get_compression_options`).
+        max_message_size: In bytes; None for the stream's ``max_buffer_size``.
+        ping_interval: Seconds between pings; None or 0 for none.
+        ping_timeout: Seconds within which a pong has to come; 0 for no limit.
+
+    Raises:
+        ValueError: A compression option is unknown or out of range.
+    """
+
+    FIN = FIN
+    RSV1 = RSV1
+    RSV2 = RSV2
+    RSV3 = RSV3
+    RSV_MASK = RSV_MASK
+    OPCODE_MASK = OPCODE_MASK
+
+    def __init__(self, handler, mask_outgoing=False, compression_options=None,
+                 max_message_size=None, ping_interval=None, ping_timeout=0):
+        super(WebSocketProtocol13, self).__init__(handler, mask_outgoing, max_message_size)
+        if compression_options is not None:
+            compression_options = deflate.check_options(compression_options)
+        self.mask_outgoing = mask_outgoing
+        self.selected_subprotocol = None
+        self.close_code = self.close_reason = None
+        self.ping_interval = ping_interval
+        self.ping_timeout = ping_timeout
+        self._compression_options = compression_options
+        self._thread = None
+        self._keepalive = None
+        self._waiting = None      # the timer of the closing handshake
+        self._pong_future = None  # the pong under way
+        self._pending_pong = None
+
+    # The opening handshake of a server.
+
+    @staticmethod
+    def compute_accept_value(key):
+        """Compute the Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 1.3).
+
+        Args:
+            key: The key, bytes or str.
+
+        Returns:
+            A native str.
+        """
+        return handshake.accept_value(key)
+
+    def accept_connection(self, handler=None):
+        """Answer the handshake of the handler's request, take its stream over and open it.
+
+        Until all checks have passed the request stays an ordinary HTTP request.
+
+        Args:
+            handler: Not used: Tornado 6's callers pass it.
+
+        Raises:
+            HandshakeError: The request must be refused; it has the HTTP status.
+            ValueError: select_subprotocol returned what the client did not offer, or a header
+                that the application set cannot be sent.
+        """
+        handler = self.handler
+        request_headers = handler.request.headers
+        key = handshake.check_key(request_headers)
+        self._select_subprotocol(handshake.offered_subprotocols(request_headers))
+        extensions = headers.parse_extensions(request_headers.get("Sec-WebSocket-Extensions", ""))
+        extension = None
+        if self._compression_options is not None:
+            agreed = deflate.negotiate_offer(extensions, self._compression_options)
+            if agreed is not None:
+                parameters, extension = agreed
+                self._enable_deflate("server", parameters)
+        answer = handshake.response_headers(key, self.selected_subprotocol, extension)
+        head, stream = handler._switch_protocols(answer)
+        self._start(stream)
+        self._transport.cork()
+        try:
+            self._transport.write(head)
+            self._open()
+        except WebSocketClosedError:
+            self._abort()  # the client left before
+        finally:
+            self._transport.uncork()
+        self._go_on()
+
+    def _select_subprotocol(self, offered):
+        selected = self.handler.select_subprotocol(offered)
+        if selected:
+            if selected not in offered:
+                raise ValueError("select_subprotocol returned %r, which the client did not offer"
+                                 % (selected,))
+            self.selected_subprotocol = selected
+
+    def _enable_deflate(self, role, parameters):
+        options = self._compression_options
+        compressor, decompressor = deflate.create_codecs(role, parameters, options, None)
+        self._core.enable_deflate(compressor, decompressor, options.get("min_size", 0))
+
+    def _open(self):
+        try:
+            result = self.handler._open()
+            if result is not None:
+                self._await(result, self.handler._serial_open)
+        except _compat.CALLBACK_ERRORS:
+            self._callback_failed()
+
+    # The opening handshake of a client.
+
+    def _process_server_headers(self, key, response_headers, subprotocols=()):
+        """Check the server's 101 response.
+
+        Args:
+            key: The Sec-WebSocket-Key that was sent.
+            response_headers: The response's HTTPHeaders.
+            subprotocols: Those that were offered.
+
+        Raises:
+            HandshakeError: It breaks RFC 6455 section 4.1 or RFC 7692 section 7.
+        """
+        options = self._compression_options
+        subprotocol, params = handshake.check_response(
+            response_headers, key, subprotocols, options is not None, response_headers.get_list)
+        if params is not None:
+            self._enable_deflate("client", deflate.accept_response(params, options))
+        self.selected_subprotocol = subprotocol
+
+    def _start(self, stream):
+        """Go over from HTTP to frames."""
+        self.stream = stream
+        self._thread = _current_thread()
+        if self._core.max_message_size is None:
+            self._core.max_message_size = stream.max_buffer_size
+        if not stream.closed():
+            stream.set_nodelay(True)
+        self._transport = Transport(stream, self._on_data, self._on_transport_close)
+        if self.ping_interval:
+            self._keepalive = Keepalive(
+                self._transport.io_loop, self.ping_interval, self.ping_timeout,
+                self._send_keepalive, self._on_ping_timeout)
+
+    def _handle_message(self, opcode, data):
+        """Handle a control frame, or the end that a protocol error makes."""
+        if opcode == OP_PING:
+            self._send_pong(data)
+            self._run_callback(self.handler.on_ping, data)
+        elif opcode == OP_PONG:
+            if self._keepalive is not None:
+                self._keepalive.received_pong()
+            self._run_callback(self.handler.on_pong, data)
+        elif opcode == OP_CLOSE:
+            self._receive_close(*data)
+        else:
+            gen_log.debug("Connection failed: %s", data)
+            self._fail(data.close_code, data.reason)
+
+    def _receive_close(self, code, reason):
+        self.client_terminated = True
+        self.close_code, self.close_reason = code, reason
+        self.handler._on_close_frame(code, reason)
+        # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
+        self.close(code)
+
+    # Pings and pongs.
+
+    def _send_pong(self, data):
+        # Section 5.5.3: one who has not yet answered earlier pings "MAY elect to send a Pong
+        # frame for only the most recently processed Ping frame".
+        if self._pong_future is not None and not self._pong_future.done():
+            self._pending_pong = data
+        elif not self.server_terminated:
+            self._pending_pong = None
+            try:
+                self._pong_future = self._write_frame(True, OP_PONG, data)
+            except WebSocketClosedError:
+                return
+            if not self._pong_future.done():
+                self._pong_future.add_done_callback(self._on_pong_sent)
+
+    def _on_pong_sent(self, future):
+        pending, self._pending_pong = self._pending_pong, None
+        if pending is not None and not future.cancelled() and future.exception() is None:
+            self._send_pong(pending)
+
+    def _send_keepalive(self):
+        try:
+            self._write_frame(True, OP_PING, b"")
+        except (WebSocketClosedError, StreamBufferFullError):
+            self._abort()
+
+    def _on_ping_timeout(self):
+        if self._transport.paused:
+            return False
+        self.close(reason="ping timed out")
+        return True
+
+    @staticmethod
+    def ping_sleep_time(last_ping_time, interval, now):
+        """Tell how many seconds from ``now`` the next ping is due (Tornado 6.5's name)."""
+        return max(0, last_ping_time + interval - now)
+
+    # Sending.
+
+    def write_message(self, message, binary=False):
+        """Send a message; see `WebSocketHandler.write_message`."""
+        if _current_thread() != self._thread:
+            return self._from_thread(self.write_message, message, binary)
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
+        opcode, payload = encode_message(message, binary)
+        return self._write(self._core.send_message(opcode, payload))
+
+    def write_ping(self, data):
+        """Send a ping; see `WebSocketHandler.ping`."""
+        if _current_thread() != self._thread:
+            return self._from_thread(self.write_ping, data)
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
+        self._write_frame(True, OP_PING, utf8(data))
+
+    def _write_frame(self, fin, opcode, data, flags=0):
+        return self._write(self._core.send_frame((FIN if fin else 0) | opcode | flags, data))
+
+    def _write(self, frame):
+        try:
+            return self._transport.write(frame)
+        except StreamBufferFullError:
+            self._abort()
+            raise
+
+    def _from_thread(self, function, *args):
+        return _compat.call_in_loop(self._transport.io_loop, function, *args)
+
+    def set_nodelay(self, value):
+        """Set or clear TCP_NODELAY; it is set when the connection opens."""
+        self.stream.set_nodelay(value)
+
+    # Closing.
+
+    def is_closing(self):
+        """Tell whether nothing can be sent any more."""
+        return (self.client_terminated or self.server_terminated
+                or self.stream is None or self.stream.closed())
+
+    def close(self, code=None, reason=None):
+        """Begin or answer the closing handshake; see `WebSocketHandler.close`."""
+        if self._transport is None:
+            return None
+        if _current_thread() != self._thread:
+            return self._from_thread(self.close, code, reason)
+        if not self.server_terminated:
+            frame = self._core.send_close(code, reason)
+            self._end_sending(frame)
+        if self.client_terminated:
+            self._transport.close(CLOSE_TIMEOUT)
+        elif self._waiting is None:
+            self._waiting = self._transport.io_loop.call_later(CLOSE_TIMEOUT, self._abort)
+            self._go_on()
+        return None
+
+    def _end_sending(self, close_frame):
+        self.server_terminated = True
+        self._stop_keepalive()
+        try:
+            self._write(close_frame)
+        except (WebSocketClosedError, StreamBufferFullError):
+            pass  # the stream is closed, which is what was wanted
+
+    def _stop_keepalive(self):
+        if self._keepalive is not None:
+            self._keepalive.stop()
+            self._keepalive = None
+
+    def _fail(self, code, reason):
+        """_Fail the WebSocket Connection_ (RFC 6455 section 7.1.7): say why, then close."""
+        if not self.server_terminated:
+            self._end_sending(self._core.send_close(code, reason))
+        self.client_terminated = True
+        self._core.discard()
+        if not self._lost:
+            self._transport.half_close(LINGER_TIMEOUT)
+            self._lose()
+
+    def _callback_failed(self):
+        self.handler._log_callback_error()
+        self._failed = True
+        self._queue.clear()
+        self._fail(CLOSE_INTERNAL_ERROR, None)
+
+    def _abort(self):
+        """Close the socket without a word."""
+        self.client_terminated = self.server_terminated = True
+        self._stop_keepalive()
+        self._transport.abort()
+
+    def abort_from_anywhere(self):
+        """Close the socket, from any thread."""
+        if _current_thread() == self._thread:
+            self._abort()
+        else:
+            self._transport.io_loop.add_callback(self._abort)
+
+    def on_connection_close(self):
+        """Take notice that the handler is done with the connection."""
+        if not self._lost:
+            self._abort()
+
+    def _on_transport_close(self):
+        self.client_terminated = self.server_terminated = True
+        self._lose()
+
+    def _lose(self):
+        self._stop_keepalive()
+        if self._waiting is not None:
+            self._transport.io_loop.remove_timeout(self._waiting)
+            self._waiting = None
+        super(WebSocketProtocol13, self)._lose()
+
+    # 4.3's names of the counters.
+
+    @property
+    def _message_bytes_in(self):
+        return self._core.message_bytes_in
+
+    @property
+    def _message_bytes_out(self):
+        return self._core.message_bytes_out
+
+    @property
+    def _wire_bytes_in(self):
+        return self._core.wire_bytes_in
+
+    @property
+    def _wire_bytes_out(self):
+        return self._core.wire_bytes_out

@@ -1,0 +1,9 @@
+"""The WebSocket protocol as pure functions and state machines, without any input or output.
+
+Nothing here knows Tornado, a socket, a clock or a log: bytes go in, events and bytes come out.
+Imports go one way only::
+
+    errors  <-  utf8, frames, headers
+    errors, headers  <-  deflate, handshake
+    errors, utf8, frames, deflate  <-  connection
+"""

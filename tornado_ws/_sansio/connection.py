@@ -1,0 +1,314 @@
+"""One WebSocket connection after its handshake, either role, as a state machine without I/O.
+
+Bytes from the peer go into `Connection.receive_data`, which returns events: plain tuples
+``(opcode, payload)``
+
+=================  ==========================================================
+``OP_TEXT``        a whole text message, unicode
+``OP_BINARY``      a whole binary message, bytes
+``OP_PING``        a ping that has to be answered, bytes
+``OP_PONG``        a pong, bytes
+``OP_CLOSE``       ``(code or None, reason or None)``; the last event
+``PROTOCOL_ERROR`` the `ProtocolError`; the last event
+=================  ==========================================================
+
+Each ``send_*`` method returns the bytes of its one frame. Receiving, a connection is in one of
+three places: between frames, where the short unfragmented data frame has its straight path in
+`receive_data`; in the header of a frame, whose bytes wait in ``_data``; or in a payload, of
+which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
+rest of a frame to be found wrong.
+
+One call returns one batch: at most `BATCH_EVENTS` events, and no more messages once they hold
+`BATCH_BYTES`. What is left stays inside, `backlog` is true, and the next call goes on with it.
+"""
+from __future__ import absolute_import, division, print_function
+
+import os
+
+from tornado_ws._sansio import utf8
+from tornado_ws._sansio.errors import ProtocolError
+from tornado_ws._sansio.frames import (
+    CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CONTROL_BIT, FIN, KEY_SIZE,
+    MAX_CONTROL_PAYLOAD, OP_CLOSE, OP_CONTINUATION, OP_TEXT, OPCODE_MASK, RSV1, KeySource,
+    build_close, encode_frame, encode_masked_frame, mask_bytes, parse_close, parse_header,
+    short_heads)
+from tornado_ws._sansio.message import Message
+
+PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
+BATCH_EVENTS = 256
+BATCH_BYTES = 256 * 1024
+
+_BATCH = range(BATCH_EVENTS)
+_HEADS_FROM_CLIENT = short_heads(masked=True)
+_HEADS_FROM_SERVER = short_heads(masked=False)
+_NO_HEADS = {}
+
+
+class Connection(object):
+    """The state of one connection.
+
+    Args:
+        is_client: Whether this end is the client: it masks what it sends, the peer does not.
+        max_message_size: The most bytes that a received message may have, as sent and after
+            decompression; None for no limit. Also an attribute.
+        mask: The masking function ``mask(key, data)`` on bytes.
+        urandom: The source of masking keys, a function from a number of bytes to bytes.
+
+    Attributes:
+        close_sent, close_received: Whether a close frame went out or came in.
+        wire_bytes_in, wire_bytes_out: Bytes received and sent, all in all.
+        message_bytes_in, message_bytes_out: Payload bytes of messages, uncompressed.
+        backlog: Whether a batch ended before the bytes at hand did.
+    """
+
+    def __init__(self, is_client, max_message_size=None, mask=mask_bytes, urandom=os.urandom):
+        self.close_sent = False
+        self.close_received = False
+        self.backlog = False
+        self.wire_bytes_in = self.wire_bytes_out = 0
+        self.message_bytes_in = self.message_bytes_out = 0
+        self._mask = mask
+        self.max_message_size = max_message_size
+        self._is_client = is_client
+        self._next_key = KeySource(urandom).next_key if is_client else None
+        self._compressor = self._decompressor = None
+        self._min_size = 0
+        self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
+        self._data = b""        # received, not yet taken
+        self._message = None    # the message in progress
+        self._header = None     # the frame whose payload is being received
+        self._missing = 0       # bytes of that payload still to come
+        self._control = b""     # what has come of a control frame's payload
+        self._ended = False     # nothing more is taken from the peer
+
+    def enable_deflate(self, compressor, decompressor, min_size=0):
+        """Switch permessage-deflate on, as negotiated (RFC 7692).
+
+        Args:
+            compressor: For messages sent: has ``compress(data)``.
+            decompressor: For messages received: has ``feed(data, final, max_length)``.
+            min_size: Messages with fewer bytes are sent uncompressed.
+        """
+        self._compressor = compressor
+        self._decompressor = decompressor
+        self._min_size = min_size
+
+    @property
+    def bytes_missing(self):
+        """The number of bytes that the frame in progress still needs, 0 between frames."""
+        return self._missing
+
+    # Receiving.
+
+    def receive_data(self, data):
+        """Take bytes from the peer and return what they mean.
+
+        Never raises: what is wrong with the bytes is the last event. After a close frame or an
+        error the connection takes no notice of what it is given.
+
+        Args:
+            data: bytes, any number; ``b""`` to go on with a `backlog`.
+
+        Returns:
+            A list of events, one batch.
+        """
+        self.wire_bytes_in += len(data)
+        if self._ended:
+            return []
+        if self._data:
+            data = self._data + data
+        events = []
+        try:
+            pos = self._take_batch(data, events)
+        except UnicodeDecodeError:
+            self._fail(events, ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in text"))
+        except ProtocolError as error:
+            self._fail(events, error)
+        if self._ended:
+            self._data = b""
+            self.backlog = False
+        else:
+            self._data = data[pos:]
+        return events
+
+    def _take_batch(self, data, events):
+        """Take one batch of frames; return the position of the first byte not taken."""
+        mask, decode, add = self._mask, utf8.decode, events.append
+        key_size = 0 if self._is_client else KEY_SIZE
+        heads = self._straight_heads()
+        size = len(data)
+        ceiling = self.message_bytes_in + BATCH_BYTES
+        pos = 0
+        for _ in _BATCH:
+            # The straight path: a short, unfragmented, uncompressed data frame, all of it here.
+            short = heads.get(data[pos:pos + 2])
+            if short is not None:
+                opcode, length = short
+                start = pos + 2 + key_size
+                if start + length <= size:
+                    payload = data[start:start + length]
+                    if key_size:
+                        payload = mask(data[pos + 2:start], payload)
+                    if opcode == OP_TEXT:
+                        payload = decode(payload)
+                    add((opcode, payload))
+                    self.message_bytes_in += length
+                    pos = start + length
+                    continue
+            # Everything else.
+            step = self._step(data, pos, events)
+            if step is None or self._ended:
+                self.backlog = False
+                return pos
+            pos = step
+            if self.message_bytes_in >= ceiling:
+                break
+            heads = self._straight_heads()
+        self.backlog = pos < size
+        return pos
+
+    def _straight_heads(self):
+        return self._heads if self._header is None and self._message is None else _NO_HEADS
+
+    def _step(self, data, pos, events):
+        """Take a frame's header and what is there of its payload, or more of the payload.
+
+        Returns:
+            The position after it, or None if more bytes have to come first.
+        """
+        header = self._header
+        if header is None:
+            header = parse_header(data, pos, not self._is_client, self._decompressor is not None)
+            if header is None:
+                return None
+            self._begin_frame(header)
+            pos = header.start
+        elif pos == len(data):
+            return None
+        part = data[pos:pos + self._missing]
+        pos += len(part)
+        if header.key is not None and part:
+            turn = (header.length - self._missing) % KEY_SIZE
+            self._missing -= len(part)
+            part = self._mask(header.key[turn:] + header.key[:turn], part)
+        else:
+            self._missing -= len(part)
+        frame_ends = not self._missing
+        if frame_ends:
+            self._header = None
+        if header.first & CONTROL_BIT:
+            self._control += part
+            if frame_ends:
+                self._end_control(header.first & OPCODE_MASK, events)
+        else:
+            self._feed_message(part, frame_ends and bool(header.first & FIN), events)
+        return pos
+
+    def _begin_frame(self, header):
+        first = header.first
+        if not first & CONTROL_BIT:
+            # RFC 6455 section 5.4: "The fragments of one message MUST NOT be interleaved between
+            # the fragments of another message".
+            if (first & OPCODE_MASK == OP_CONTINUATION) != (self._message is not None):
+                raise ProtocolError(CLOSE_PROTOCOL_ERROR, "new message inside a message"
+                                    if self._message else "continuation without a message")
+            if self._message is None:
+                inflate = self._decompressor.feed if first & RSV1 else None
+                self._message = Message(first & OPCODE_MASK, inflate, self.max_message_size)
+            self._message.announce(header.length)
+        self._header = header
+        self._missing = header.length
+
+    def _feed_message(self, part, final, events):
+        message = self._message
+        payload = message.feed(part, final)
+        if final:
+            self._message = None
+            self.message_bytes_in += message.size
+            events.append((message.opcode, payload))
+
+    def _end_control(self, opcode, events):
+        payload, self._control = self._control, b""
+        if opcode == OP_CLOSE:
+            code, reason = parse_close(payload)
+            try:
+                reason = utf8.decode(reason) if reason else None
+            except UnicodeDecodeError:
+                raise ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in close reason")
+            self.close_received = self._ended = True
+            payload = (code, reason)
+        events.append((opcode, payload))
+
+    def _fail(self, events, error):
+        self.discard()
+        events.append((PROTOCOL_ERROR, error))
+
+    def discard(self):
+        """Take no more notice of what the peer sends."""
+        self._ended = True
+        self.backlog = False
+        self._message = self._header = None
+        self._data = b""
+
+    # Sending.
+
+    def send_message(self, opcode, payload):
+        """Encode a message as one frame, compressed where that was negotiated.
+
+        Args:
+            opcode: ``OP_TEXT`` or ``OP_BINARY``.
+            payload: bytes; for text, UTF-8.
+
+        Returns:
+            The frame's bytes.
+        """
+        self.message_bytes_out += len(payload)
+        first = FIN | opcode
+        if self._compressor is not None and len(payload) >= self._min_size:
+            payload = self._compressor.compress(payload)
+            first |= RSV1
+        return self.send_frame(first, payload)
+
+    def send_frame(self, first, payload):
+        """Encode one frame as it is given.
+
+        Args:
+            first: The frame's first byte: FIN, RSV bits and opcode.
+            payload: bytes, at most 125 in a control frame.
+
+        Returns:
+            The frame's bytes.
+
+        Raises:
+            ValueError: The control frame is too long (RFC 6455 section 5.5).
+        """
+        if first & CONTROL_BIT and len(payload) > MAX_CONTROL_PAYLOAD:
+            raise ValueError("control frame payload has %d bytes, at most %d fit"
+                             % (len(payload), MAX_CONTROL_PAYLOAD))
+        if self._is_client:
+            frame = encode_masked_frame(first, payload, self._next_key(), self._mask)
+        else:
+            frame = encode_frame(first, payload)
+        self.wire_bytes_out += len(frame)
+        return frame
+
+    def send_close(self, code=None, reason=u""):
+        """Encode the close frame; nothing may be sent after it (RFC 6455 section 5.5.1).
+
+        Args:
+            code: The close code, or None for an empty frame. With a reason, None means 1000.
+            reason: unicode or UTF-8 bytes, at most 123 bytes of UTF-8, or None.
+
+        Returns:
+            The frame's bytes.
+
+        Raises:
+            ValueError: The code may not be sent or the reason is too long; nothing is changed.
+        """
+        if not isinstance(reason, bytes):
+            reason = utf8.encode(reason or u"")
+        if reason and code is None:
+            code = CLOSE_NORMAL
+        frame = self.send_frame(FIN | OP_CLOSE, build_close(code, reason))
+        self.close_sent = True
+        return frame

@@ -1,0 +1,398 @@
+"""The permessage-deflate extension (RFC 7692): negotiation and the two codecs.
+
+A *context* is one direction's zlib object. It is made when the first message needs it, and
+lives on for the next message unless the direction was negotiated with "no context takeover";
+then it is dropped when the message ends.
+
+Window bits 8: zlib has no raw deflate with a window of 256 bytes. The compressor takes 512
+instead, which is safe: zlib never looks back further than its window less 262 (the longest
+match, the shortest one and one more, its MIN_LOOKAHEAD), here 250 bytes.
+
+Limits: the decompressor goes in small steps, asks zlib for one byte more than is allowed at
+most, and stops when it gets it: refusing a bomb costs the limit and one step of memory.
+
+Section 7.2.1 lets a sender end the deflate stream (BFINAL) anywhere and go on with another one,
+which starts with an empty window, as zlib's does. That a stream has ended shows in
+``unused_data`` alone (Python 2 has no ``eof``), once something follows it.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import numbers
+import zlib
+
+from tornado_ws._sansio.errors import HandshakeError, ProtocolError
+from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, build_extension
+
+DEFAULT_LEVEL = 6
+DEFAULT_MEM_LEVEL = 8
+MIN_WINDOW_BITS = 8
+MAX_WINDOW_BITS = 15
+
+SERVER_NO_TAKEOVER = "server_no_context_takeover"
+CLIENT_NO_TAKEOVER = "client_no_context_takeover"
+SERVER_WINDOW_BITS = "server_max_window_bits"
+CLIENT_WINDOW_BITS = "client_max_window_bits"
+
+_SMALLEST_ZLIB_WINDOW = 9  # bits
+_TAIL = b"\x00\x00\xff\xff"
+_MAX_TAKEN = 16 * 1024  # bytes, at once by zlib
+_MAX_GIVEN = 64 * 1024
+_MAX_FINAL_BLOCKS = 1024
+_CLOSE_INVALID_DATA = 1007
+_CLOSE_TOO_BIG = 1009
+
+# "a decimal integer value without leading zeroes between 8 to 15, inclusive" (section 7.1.2).
+_WINDOW_BITS = dict((str(bits), bits) for bits in range(MIN_WINDOW_BITS, MAX_WINDOW_BITS + 1))
+
+_INT_OPTIONS = {
+    "compression_level": (-1, 9),
+    "mem_level": (1, 9),
+    "max_wbits": (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
+    SERVER_WINDOW_BITS: (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
+    CLIENT_WINDOW_BITS: (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
+    "min_size": (0, float("inf")),
+}
+_BOOL_OPTIONS = (SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER)
+
+# What both sides agreed on: two bools, then two window sizes in bits, 8 to 15.
+Parameters = collections.namedtuple(
+    "Parameters", (SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER, SERVER_WINDOW_BITS, CLIENT_WINDOW_BITS)
+)
+
+
+def check_options(options):
+    """Validate an application's compression options.
+
+    ``compression_level``: -1 (zlib's own default) or 0 (stored) to 9 (smallest).
+    ``mem_level``: 1 to 9. ``server_max_window_bits``, ``client_max_window_bits``: 8 to 15, the
+    largest window for that direction. ``max_wbits``: 8 to 15, the window of the side that uses
+    the options (for a server another name of ``server_max_window_bits``); given both, the smaller
+    counts. ``server_no_context_takeover``, ``client_no_context_takeover``: bool.
+    ``min_size``: shorter messages (bytes) go uncompressed, an int from 0.
+
+    Args:
+        options: A dict with any of these keys.
+
+    Returns:
+        A new dict.
+
+    Raises:
+        ValueError: For an unknown key or a wrong value; the message names the key.
+    """
+    if not isinstance(options, dict):
+        raise ValueError("compression options must be a dict, not %s" % type(options).__name__)
+    for key, value in options.items():
+        if key in _BOOL_OPTIONS:
+            if not isinstance(value, bool):
+                raise ValueError("compression option %s must be a bool, not %r" % (key, value))
+        elif key in _INT_OPTIONS:
+            _check_int(key, value, *_INT_OPTIONS[key])
+        else:
+            raise ValueError("unknown compression option %r" % (key,))
+    return dict(options)
+
+
+def _check_int(key, value, low, high):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ValueError("compression option %s must be an int, not %r" % (key, value))
+    if not low <= value <= high:
+        raise ValueError("compression option %s must be %s to %s: %r" % (key, low, high, value))
+
+
+def _own_bits(options, name):
+    return min(options.get("max_wbits", MAX_WINDOW_BITS), options.get(name, MAX_WINDOW_BITS))
+
+
+def _parse(params, is_offer):
+    """Return the parameters as a dict: a flag's value is True, a window's None or 8 to 15.
+
+    Raises:
+        HandshakeError: "The negotiation [offer or response] contains an extension parameter not
+            defined for use", "with an invalid value", or "multiple extension parameters with
+            the same name" (section 7).
+    """
+    found = {}
+    for name, value in params:
+        if name in _BOOL_OPTIONS:
+            valid, meaning = value is None, True
+        elif name == CLIENT_WINDOW_BITS and value is None:
+            valid, meaning = is_offer, None
+        elif name in (SERVER_WINDOW_BITS, CLIENT_WINDOW_BITS):
+            valid, meaning = value in _WINDOW_BITS, _WINDOW_BITS.get(value)
+        else:
+            valid, meaning = False, None
+        if name in found or not valid:
+            raise HandshakeError("unknown, repeated or invalid permessage-deflate parameter")
+        found[name] = meaning
+    return found
+
+
+def negotiate_offer(extensions, options):
+    """Choose, for a server, the first permessage-deflate offer that is well-formed.
+
+    A dash: not there; our options then mean 15. Every well-formed offer can be satisfied; a
+    client that cannot be limited (last line) is not.
+
+    ============================  ===========  ==============  ===========
+    offered                       our options  answered        agreed
+    ============================  ===========  ==============  ===========
+    ``*_no_context_takeover``     any          yes             True
+    -                             True / -     yes / -         True / False
+    ``server_max_window_bits=N``  M            ``=min(N, M)``  min(N, M)
+    -                             M / 15       ``=M`` / -      M / 15
+    ``client_max_window_bits=N``  M            ``=min(N, M)``  min(N, M)
+    ``client_max_window_bits``    M / 15       ``=M`` / -      M / 15
+    -                             any          -               15
+    ============================  ===========  ==============  ===========
+
+    Args:
+        extensions: All offers in order, as `headers.parse_extensions` returns them.
+        options: The server's options, as `check_options` returns them.
+
+    Returns:
+        None, or a tuple of the `Parameters` and the value for ``Sec-WebSocket-Extensions``.
+    """
+    for name, params in extensions:
+        if name == PERMESSAGE_DEFLATE:
+            try:
+                return _answer(_parse(params, is_offer=True), options)
+            except HandshakeError:
+                pass  # "A server MUST decline an extension negotiation offer" (section 7)
+    return None
+
+
+def _answer(offer, options):
+    flags = [name in offer or options.get(name, False) for name in _BOOL_OPTIONS]
+    params = [(name, None) for name, flag in zip(_BOOL_OPTIONS, flags) if flag]
+    server_bits = min(
+        offer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS), _own_bits(options, SERVER_WINDOW_BITS)
+    )
+    if SERVER_WINDOW_BITS in offer or server_bits < MAX_WINDOW_BITS:
+        params.append((SERVER_WINDOW_BITS, str(server_bits)))
+    client_bits = MAX_WINDOW_BITS
+    if CLIENT_WINDOW_BITS in offer:
+        hint = offer[CLIENT_WINDOW_BITS]
+        client_bits = min(hint or client_bits, options.get(CLIENT_WINDOW_BITS, client_bits))
+        if hint or client_bits < MAX_WINDOW_BITS:
+            params.append((CLIENT_WINDOW_BITS, str(client_bits)))
+    parameters = Parameters(flags[0], flags[1], server_bits, client_bits)
+    return parameters, build_extension(PERMESSAGE_DEFLATE, params)
+
+
+def build_offer(options):
+    """Write a client's offer: what its options ask for, and always ``client_max_window_bits``.
+
+    Args:
+        options: The client's options, as `check_options` returns them.
+
+    Returns:
+        The value for ``Sec-WebSocket-Extensions``, a native ``str``.
+    """
+    params = [(name, None) for name in _BOOL_OPTIONS if options.get(name)]
+    if SERVER_WINDOW_BITS in options:
+        params.append((SERVER_WINDOW_BITS, str(options[SERVER_WINDOW_BITS])))
+    limited = CLIENT_WINDOW_BITS in options or "max_wbits" in options
+    hint = str(_own_bits(options, CLIENT_WINDOW_BITS)) if limited else None
+    params.append((CLIENT_WINDOW_BITS, hint))
+    return build_extension(PERMESSAGE_DEFLATE, params)
+
+
+def accept_response(params, options):
+    """Check, for a client, the server's answer to what `build_offer` offered.
+
+    What the client asked of the server must be granted; what it announced of itself it does in
+    any case. The other answers may come unasked (sections 7.1.1, 7.1.2). A dash: not there.
+
+    ==============================  =============  =========================
+    our options                     answered       agreed
+    ==============================  =============  =========================
+    ``server_no_context_takeover``  yes / -        True / refused
+    -                               yes / -        True / False
+    ``client_no_context_takeover``  yes / -        True
+    -                               yes / -        True / False
+    ``server_max_window_bits=N``    ``=M`` / -     M / 15, refused if over N
+    -                               ``=M`` / -     M / 15
+    ``client_max_window_bits=N``    ``=M`` / -     M / N, refused if over N
+    -                               ``=M`` / -     M / 15
+    ==============================  =============  =========================
+
+    Args:
+        params: The parameters of the answered extension, as `headers.parse_extensions` gives them.
+        options: The client's options, as `check_options` returns them.
+
+    Returns:
+        The `Parameters`.
+
+    Raises:
+        HandshakeError: When the answer is malformed or is none to that offer.
+    """
+    answer = _parse(params, is_offer=False)
+    if options.get(SERVER_NO_TAKEOVER) and SERVER_NO_TAKEOVER not in answer:
+        raise HandshakeError("the server did not grant server_no_context_takeover")
+    server_bits = answer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS)
+    if server_bits > options.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS):
+        raise HandshakeError("server_max_window_bits is larger than the client asked for")
+    own_bits = _own_bits(options, CLIENT_WINDOW_BITS)
+    client_bits = answer.get(CLIENT_WINDOW_BITS, own_bits)
+    if client_bits > own_bits:
+        raise HandshakeError("client_max_window_bits is larger than the client offered")
+    return Parameters(
+        SERVER_NO_TAKEOVER in answer,
+        CLIENT_NO_TAKEOVER in answer or options.get(CLIENT_NO_TAKEOVER, False),
+        server_bits,
+        client_bits,
+    )
+
+
+def _check_window_bits(max_wbits):
+    if max_wbits is None:
+        return MAX_WINDOW_BITS
+    if not MIN_WINDOW_BITS <= max_wbits <= MAX_WINDOW_BITS:
+        raise ValueError("max_wbits must be 8 to 15, not %r" % (max_wbits,))
+    return max_wbits
+
+
+class PerMessageDeflateCompressor(object):
+    """One direction's sender.
+
+    Args:
+        persistent: Whether the context is kept from message to message, a bool.
+        max_wbits: The negotiated window, 8 to 15 bits; None for 15.
+        compression_options: A dict as for `check_options`, or None; ``compression_level`` and
+            ``mem_level`` matter here.
+
+    Raises:
+        ValueError: When ``max_wbits`` or an option is out of range.
+    """
+
+    def __init__(self, persistent, max_wbits, compression_options=None):
+        options = check_options(compression_options or {})
+        window_bits = max(_check_window_bits(max_wbits), _SMALLEST_ZLIB_WINDOW)
+        self._persistent = persistent
+        self._zlib_args = (
+            options.get("compression_level", DEFAULT_LEVEL),
+            zlib.DEFLATED,
+            -window_bits,
+            options.get("mem_level", DEFAULT_MEM_LEVEL),
+        )
+        self._context = None
+
+    def compress(self, data):
+        """Compress one whole message.
+
+        Args:
+            data: The message, bytes.
+
+        Returns:
+            The payload: bytes without the trailing ``00 00 ff ff`` (section 7.2.1).
+        """
+        if not data:
+            # An empty block without its tail (section 7.2.3.6); zlib gives none after a flush.
+            return b"\x00"
+        context = self._context or zlib.compressobj(*self._zlib_args)
+        self._context = context if self._persistent else None
+        compressed = context.compress(data)
+        return compressed + context.flush(zlib.Z_SYNC_FLUSH)[: -len(_TAIL)]
+
+
+class PerMessageDeflateDecompressor(object):
+    """One direction's receiver. After an error the object is not used again.
+
+    Args:
+        persistent: Whether the context is kept from message to message, a bool.
+        max_wbits: The negotiated window, 8 to 15 bits; None for 15.
+        max_message_size: The limit in bytes for `decompress`; None for none.
+        compression_options: A dict as for `check_options`, or None; only checked.
+
+    Raises:
+        ValueError: When ``max_wbits`` or an option is out of range.
+    """
+
+    def __init__(self, persistent, max_wbits, max_message_size=None, compression_options=None):
+        check_options(compression_options or {})
+        self._window_bits = _check_window_bits(max_wbits)
+        self._persistent = persistent
+        self._max_message_size = max_message_size
+        self._context = None
+        self._final_blocks = 0
+
+    def decompress(self, data):
+        """Decompress one whole message: `feed` with the limit of the constructor."""
+        return self.feed(data, True, self._max_message_size)
+
+    def feed(self, data, final, max_length):
+        """Decompress the next part of a message.
+
+        Args:
+            data: The part's payload, bytes.
+            final: Whether the message ends with this part.
+            max_length: How many bytes this part may come to, an int from 0; None for any number.
+
+        Returns:
+            The part's content, bytes.
+
+        Raises:
+            ProtocolError: 1007 for what is no deflate data or ends more than 1024 streams in one
+                message; 1009 for more than ``max_length`` bytes.
+        """
+        tail_length = 0
+        if final:
+            # "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (7.2.2)
+            data = data + _TAIL
+            tail_length = len(_TAIL)
+        parts = []
+        position, room, full = 0, max_length, False
+        while position < len(data) or full:
+            piece, used = self._step(data[position : position + _MAX_TAKEN], room)
+            parts.append(piece)
+            position += used
+            full = len(piece) == _MAX_GIVEN  # then zlib may have more to give without input
+            if room is not None:
+                room -= len(piece)
+            if self._context is None and len(data) - position <= tail_length:
+                break  # The stream ended before or in the tail: none starts there.
+        if final:
+            self._final_blocks = 0
+            if not self._persistent:
+                self._context = None
+        return b"".join(parts)
+
+    def _step(self, data, room):
+        """Return some decompressed bytes, and how many bytes of ``data`` they took."""
+        context = self._context
+        if context is None:
+            context = self._context = zlib.decompressobj(-self._window_bits)
+        try:
+            limit = _MAX_GIVEN if room is None else min(room + 1, _MAX_GIVEN)
+            piece = context.decompress(data, limit)
+        except zlib.error:
+            raise ProtocolError(_CLOSE_INVALID_DATA, "undecodable deflate data")
+        if room is not None and len(piece) > room:
+            raise ProtocolError(_CLOSE_TOO_BIG, "message too big after decompression")
+        unused = len(context.unused_data)
+        if unused:
+            self._context = None
+            self._final_blocks += 1
+            if self._final_blocks > _MAX_FINAL_BLOCKS:
+                raise ProtocolError(_CLOSE_INVALID_DATA, "too many final deflate blocks")
+        return piece, len(data) - unused - len(context.unconsumed_tail)
+
+
+def create_codecs(role, parameters, options, max_message_size):
+    """Make the two codecs of one side.
+
+    Args:
+        role: "client" or "server": the side that will use them.
+        parameters: The agreed `Parameters`.
+        options: That side's options, as `check_options` returns them.
+        max_message_size: The limit in bytes for a decompressed message; None for none.
+
+    Returns:
+        A tuple of a `PerMessageDeflateCompressor` and a `PerMessageDeflateDecompressor`.
+    """
+    server = (not parameters.server_no_context_takeover, parameters.server_max_window_bits)
+    client = (not parameters.client_no_context_takeover, parameters.client_max_window_bits)
+    out, back = (client, server) if role == "client" else (server, client)
+    compressor = PerMessageDeflateCompressor(out[0], out[1], options)
+    return compressor, PerMessageDeflateDecompressor(back[0], back[1], max_message_size, options)

@@ -1,0 +1,338 @@
+"""Frames: RFC 6455 section 5.2, byte by byte.
+
+::
+
+    byte 0          FIN RSV1 RSV2 RSV3 | opcode (4 bits)
+    byte 1          MASK | length (7 bits)
+    then            2 bytes of length if the 7 bits are 126, 8 bytes if they are 127
+    then            4 bytes of masking key if MASK is set
+    then            the payload, XORed with the masking key if there is one
+
+A frame is described by its *first byte* (FIN, RSV bits and opcode in one int), as it stands on
+the wire: ``0x81`` is an unfragmented text message.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import os
+import struct
+
+from tornado_ws._sansio.errors import ProtocolError
+
+OP_CONTINUATION = 0x0
+OP_TEXT = 0x1
+OP_BINARY = 0x2
+OP_CLOSE = 0x8
+OP_PING = 0x9
+OP_PONG = 0xA
+
+FIN = 0x80
+RSV1 = 0x40
+RSV2 = 0x20
+RSV3 = 0x10
+RSV_MASK = RSV1 | RSV2 | RSV3
+OPCODE_MASK = 0x0F
+CONTROL_BIT = 0x08
+MASK_BIT = 0x80
+LENGTH_MASK = 0x7F
+
+CLOSE_NORMAL = 1000
+CLOSE_GOING_AWAY = 1001
+CLOSE_PROTOCOL_ERROR = 1002
+CLOSE_UNSUPPORTED_DATA = 1003
+CLOSE_INVALID_DATA = 1007
+CLOSE_POLICY_VIOLATION = 1008
+CLOSE_MESSAGE_TOO_BIG = 1009
+CLOSE_MANDATORY_EXTENSION = 1010
+CLOSE_INTERNAL_ERROR = 1011
+CLOSE_BAD_GATEWAY = 1014
+
+MAX_CONTROL_PAYLOAD = 125
+MAX_REASON = MAX_CONTROL_PAYLOAD - 2
+LENGTH_16 = 126
+LENGTH_64 = 127
+MAX_LENGTH_16 = 0xFFFF
+KEY_SIZE = 4
+# RFC 6455 section 5.2: "the most significant bit MUST be 0".
+MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
+
+_OPCODES = frozenset([OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG])
+_KEYS_A_BLOCK = 1024
+
+_pack_16 = struct.Struct("!BBH").pack
+_pack_64 = struct.Struct("!BBQ").pack
+_unpack_head = struct.Struct("!BB").unpack_from
+_unpack_16 = struct.Struct("!H").unpack_from
+_unpack_64 = struct.Struct("!Q").unpack_from
+_pack_code = struct.Struct("!H").pack
+_byte = struct.Struct("B").pack
+
+class Header(collections.namedtuple("Header", "first length key start")):
+    """The header of one frame.
+
+    Attributes:
+        first: The first byte: FIN, RSV bits and opcode.
+        length: The payload's length in bytes.
+        key: The masking key, 4 bytes, or None.
+        start: The position of the payload.
+    """
+
+    __slots__ = ()
+
+
+def short_heads(masked):
+    """Make the table of the two header bytes of short unfragmented data frames.
+
+    Args:
+        masked: Whether the frames carry a masking key.
+
+    Returns:
+        A dict from the two bytes to ``(opcode, length)``, for text and binary frames of 0 to 125
+        bytes without a reserved bit.
+    """
+    mask_bit = MASK_BIT if masked else 0
+    return dict((_byte(FIN | opcode) + _byte(mask_bit | length), (opcode, length))
+                for opcode in (OP_TEXT, OP_BINARY) for length in range(LENGTH_16))
+
+
+def _check_first(first, deflate):
+    opcode = first & OPCODE_MASK
+    # RFC 7692 section 6: RSV1 is the "Per-Message Compressed" bit, on a message's first frame.
+    allowed = RSV1 if deflate and opcode in (OP_TEXT, OP_BINARY) else 0
+    # "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
+    if first & RSV_MASK & ~allowed:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "reserved bit set")
+    # "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
+    # Connection_."
+    if opcode not in _OPCODES:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "reserved opcode")
+    # Section 5.5: control frames "MUST NOT be fragmented".
+    if first & CONTROL_BIT and not first & FIN:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "fragmented control frame")
+
+
+def _check_second(first, second, masked):
+    # Section 5.1: "The server MUST close the connection upon receiving a frame that is not
+    # masked"; "A client MUST close a connection if it detects a masked frame."
+    if bool(second & MASK_BIT) != masked:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR,
+                            "frame is not masked" if masked else "frame is masked")
+    # Section 5.5: "All control frames MUST have a payload length of 125 bytes or less".
+    if first & CONTROL_BIT and second & LENGTH_MASK > MAX_CONTROL_PAYLOAD:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "control frame is too long")
+
+
+def parse_header(data, pos, masked, deflate):
+    """Parse the frame header at a position; every rule is checked as soon as its byte is there.
+
+    Args:
+        data: The bytes received.
+        pos: Where the header starts, an index into ``data``.
+        masked: Whether the peer has to mask its frames (it is a client).
+        deflate: Whether permessage-deflate was negotiated.
+
+    Returns:
+        The `Header`, or None while bytes of it are missing.
+
+    Raises:
+        ProtocolError: The header breaks a rule of RFC 6455 section 5 (close code 1002).
+    """
+    size = len(data)
+    if size - pos < 2:
+        return None
+    first, second = _unpack_head(data, pos)
+    _check_first(first, deflate)
+    _check_second(first, second, masked)
+    length = second & LENGTH_MASK
+    pos += 2
+    # "the minimal number of bytes MUST be used to encode the length"
+    if length == LENGTH_16:
+        if size - pos < 2:
+            return None
+        length, = _unpack_16(data, pos)
+        pos += 2
+        if length < LENGTH_16:
+            raise ProtocolError(CLOSE_PROTOCOL_ERROR, "length is not minimal")
+    elif length == LENGTH_64:
+        if size - pos < 8:
+            return None
+        length, = _unpack_64(data, pos)
+        pos += 8
+        if length > MAX_LENGTH_64 or length <= MAX_LENGTH_16:
+            raise ProtocolError(CLOSE_PROTOCOL_ERROR, "length is not minimal or too large")
+    if not masked:
+        return Header(first, length, None, pos)
+    if size - pos < KEY_SIZE:
+        return None
+    return Header(first, length, data[pos:pos + KEY_SIZE], pos + KEY_SIZE)
+
+
+_server_heads = {}
+_client_heads = {}
+for _first in (FIN | OP_TEXT, FIN | OP_BINARY, FIN | RSV1 | OP_TEXT, FIN | RSV1 | OP_BINARY):
+    _server_heads[_first] = [_byte(_first) + _byte(n) for n in range(LENGTH_16)]
+    _client_heads[_first] = [_byte(_first) + _byte(MASK_BIT | n) for n in range(LENGTH_16)]
+
+
+def build_header(first, length, masked):
+    """Build a frame header without its masking key.
+
+    Args:
+        first: The frame's first byte: FIN, RSV bits and opcode.
+        length: The payload's length in bytes.
+        masked: Whether a masking key follows.
+
+    Returns:
+        2, 4 or 10 bytes.
+    """
+    mask_bit = MASK_BIT if masked else 0
+    if length < LENGTH_16:
+        return _byte(first) + _byte(mask_bit | length)
+    if length <= MAX_LENGTH_16:
+        return _pack_16(first, mask_bit | LENGTH_16, length)
+    return _pack_64(first, mask_bit | LENGTH_64, length)
+
+
+def encode_frame(first, payload):
+    """Encode a frame of a server.
+
+    Args:
+        first: The frame's first byte: FIN, RSV bits and opcode.
+        payload: bytes.
+
+    Returns:
+        The frame's bytes.
+    """
+    length = len(payload)
+    if length < LENGTH_16 and first in _server_heads:
+        return _server_heads[first][length] + payload
+    return build_header(first, length, False) + payload
+
+
+def encode_masked_frame(first, payload, key, mask):
+    """Encode a frame of a client.
+
+    Args:
+        first: The frame's first byte: FIN, RSV bits and opcode.
+        payload: bytes.
+        key: The masking key, 4 bytes; RFC 6455 section 5.3: it "needs to be unpredictable".
+        mask: The function that masks: ``mask(key, payload)``, as `mask_bytes`.
+
+    Returns:
+        The frame's bytes.
+    """
+    length = len(payload)
+    if length < LENGTH_16 and first in _client_heads:
+        return _client_heads[first][length] + key + mask(key, payload)
+    return build_header(first, length, True) + key + mask(key, payload)
+
+
+_tables = {}
+
+
+def _xor_table(byte):
+    table = _tables.get(byte)
+    if table is None:
+        table = _tables[byte] = bytes(bytearray(i ^ byte for i in range(256)))
+    return table
+
+
+def mask_bytes(key, data):
+    """Mask or unmask a payload in pure Python (RFC 6455 section 5.3).
+
+    Each byte of the key is one translation of every fourth byte of the data.
+
+    Args:
+        key: The masking key, 4 bytes.
+        data: bytes.
+
+    Returns:
+        bytes of the same length.
+
+    Raises:
+        ValueError: The key is not 4 bytes long.
+    """
+    if len(key) != KEY_SIZE:
+        raise ValueError("a masking key has 4 bytes, not %d" % len(key))
+    masked = bytearray(len(data))
+    for i, byte in enumerate(bytearray(key)):
+        masked[i::KEY_SIZE] = data[i::KEY_SIZE].translate(_xor_table(byte))
+    return bytes(masked)
+
+
+class KeySource(object):
+    """Gives masking keys, cut from blocks of strong random bytes.
+
+    Args:
+        urandom: The source: a function from a number of bytes to bytes.
+    """
+
+    def __init__(self, urandom=os.urandom):
+        self._urandom = urandom
+        self._block = b""
+        self._pos = 0
+
+    def next_key(self):
+        """Return a masking key that was not given before: 4 bytes."""
+        pos = self._pos
+        if pos == len(self._block):
+            self._block = self._urandom(_KEYS_A_BLOCK * KEY_SIZE)
+            pos = 0
+        self._pos = pos + KEY_SIZE
+        return self._block[pos:pos + KEY_SIZE]
+
+
+def is_valid_close_code(code):
+    """Tell whether a close code may stand in a close frame (RFC 6455 section 7.4).
+
+    1004, 1005, 1006 and 1015 are reserved and never sent; 1012 to 1014 were registered with
+    IANA later; 3000-3999 are for libraries and 4000-4999 for private use.
+    """
+    return (CLOSE_NORMAL <= code <= CLOSE_UNSUPPORTED_DATA
+            or CLOSE_INVALID_DATA <= code <= CLOSE_BAD_GATEWAY
+            or 3000 <= code <= 4999)
+
+
+def build_close(code, reason):
+    """Build the payload of a close frame (RFC 6455 section 5.5.1).
+
+    Args:
+        code: The close code, an int, or None for an empty payload.
+        reason: The reason as UTF-8 bytes, empty for none.
+
+    Returns:
+        bytes, at most 125.
+
+    Raises:
+        ValueError: The code may not be sent, or the reason is over 123 bytes.
+    """
+    if code is None:
+        return b""
+    if not isinstance(code, int) or not is_valid_close_code(code):
+        raise ValueError("invalid close code %r: use 1000-1003, 1007-1014 or 3000-4999" % (code,))
+    if len(reason) > MAX_REASON:
+        raise ValueError("close reason has %d bytes of UTF-8, at most %d fit"
+                         % (len(reason), MAX_REASON))
+    return _pack_code(code) + reason
+
+
+def parse_close(payload):
+    """Parse the payload of a close frame.
+
+    Args:
+        payload: bytes.
+
+    Returns:
+        ``(code, reason)``: an int or None if the payload is empty, and the reason's bytes.
+
+    Raises:
+        ProtocolError: One byte only, or a code that must not be sent (close code 1002).
+    """
+    if not payload:
+        return None, b""
+    if len(payload) == 1:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "close frame with one byte")
+    code, = _unpack_16(payload, 0)
+    if not is_valid_close_code(code):
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "invalid close code")
+    return code, payload[2:]

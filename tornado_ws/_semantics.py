@@ -1,0 +1,59 @@
+"""The few things that Tornado's versions do differently, as one named set.
+
+`TORNADO_4_3` is what ``tornado_ws.websocket`` has on every Tornado; the module that
+``tornado_ws.install`` puts in place has the same with the installed Tornado's departures.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+
+from tornado.log import app_log
+
+from tornado_ws._sansio import handshake
+
+class Semantics(collections.namedtuple("Semantics", [
+        "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
+        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits"])):
+    """What depends on the Tornado that is followed.
+
+    Attributes:
+        serial_messages: Whether a Future from on_message holds back the next message.
+        serial_open: Whether a Future from open holds back the first message.
+        default_message_limit: ``f()`` -> bytes, or None for the stream's buffer limit.
+        ping_timeout: ``f(interval, timeout or None)`` -> seconds, 0 for no timeout.
+        versions: The values of Sec-WebSocket-Version that a server takes.
+        allow_origin: ``f(handler)`` -> whether the request's origin is allowed.
+        check_origin: ``f(handler, origin)`` -> bool, what the handler's method does by default.
+        log_exception: ``f(handler)``, logs the exception that is being handled.
+        after_upgrade: ``f(handler)``, called when the 101 response has been written.
+        get_waits: Whether the Future from get is done only when the connection is closed.
+    """
+
+    __slots__ = ()
+
+
+def _allow_origin(handler):
+    origin = handshake.request_origin(handler.request.headers)
+    return origin is None or handler.check_origin(origin)
+
+
+def _check_origin(handler, origin):
+    return handshake.same_origin(origin, handler.request.headers.get("Host", ""))
+
+
+def _log_exception(handler):
+    app_log.error("Uncaught exception in %s", handler.request.path, exc_info=True)
+
+
+TORNADO_4_3 = Semantics(
+    serial_messages=False,
+    serial_open=False,
+    default_message_limit=lambda: None,
+    ping_timeout=lambda interval, timeout: interval if timeout is None else timeout,
+    versions=handshake.SERVER_VERSIONS,
+    allow_origin=_allow_origin,
+    check_origin=_check_origin,
+    log_exception=_log_exception,
+    after_upgrade=lambda handler: None,
+    get_waits=False,
+)

@@ -1,0 +1,249 @@
+"""Bytes in and out of one IOStream; what they mean is not known here.
+
+Reading: one read of whatever is there, handed to ``on_data``, and control back to the IOLoop
+before the next. A paused transport does not read, so TCP holds the peer back.
+
+Writing: at most one write is under way on the stream. What is written meanwhile, or while the
+transport is corked, is gathered and leaves in one piece. Each write has a Future; it is done at
+once where the stream takes the bytes without waiting, or where it has nothing else to send and
+the gathered bytes are few (they are sent in this turn of the loop).
+
+Ending: `close` and `half_close` send what is gathered first; both are bounded in time.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import socket
+
+from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedError
+
+from tornado_ws import _compat
+from tornado_ws._errors import WebSocketClosedError
+
+READ_SIZE = 64 * 1024
+CORK_LIMIT = 64 * 1024
+
+
+class Transport(object):
+    """One IOStream, once its HTTP part is over.
+
+    Args:
+        stream: The IOStream, detached from HTTP.
+        on_data: Called with the bytes of each read.
+        on_close: Called once, when the stream is closed and all that it had is read.
+    """
+
+    def __init__(self, stream, on_data, on_close):
+        self.stream = stream
+        self.io_loop = stream.io_loop
+        self._on_data = on_data
+        self._on_close = on_close
+        self.paused = True
+        self._read_future = None
+        self._corks = 0
+        self._gathered = []
+        self._total = 0           # bytes that were written here, ever
+        self._sent = 0            # bytes of them that the stream has taken
+        self._write_future = None
+        self._write_end = 0       # what _sent becomes when it is done
+        self._limit = stream.max_write_buffer_size
+        self._waiters = collections.deque()  # (total, Future) of writes that wait
+        self._accepted = _compat.new_future(self.io_loop)
+        self._accepted.set_result(None)
+        self._at_end = None       # what to do when all is sent
+        self._timer = None
+        with _compat.no_stack_context():
+            stream.set_close_callback(self._on_stream_close)
+
+    # Reading.
+
+    def pause(self):
+        """Read no more until `resume`."""
+        self.paused = True
+
+    def resume(self):
+        """Read, starting in a later turn of the loop."""
+        if self.paused:
+            self.paused = False
+            self._read()
+
+    def _read(self):
+        if self._read_future is not None or self.stream.closed():
+            return  # of a closed stream the close callback reads the rest
+        try:
+            future = self.stream.read_bytes(READ_SIZE, partial=True)
+        except StreamClosedError:
+            return
+        self._read_future = future
+        if future.done():
+            self.io_loop.add_callback(self._on_read, future)
+        else:
+            future.add_done_callback(self._on_read)
+
+    def _on_read(self, future):
+        if self._read_future is not future:
+            return  # taken when the stream was closed
+        self._read_future = None
+        self._take(future)
+        if not self.paused:
+            self._read()
+
+    def _take(self, future):
+        try:
+            data = future.result()
+        except StreamClosedError:
+            return False  # the close callback comes
+        self._on_data(data)
+        return True
+
+    def _on_stream_close(self):
+        future, self._read_future = self._read_future, None
+        if future is not None:
+            self._take(future)
+        try:
+            while self._take(self.stream.read_bytes(READ_SIZE, partial=True)):
+                pass
+        except StreamClosedError:
+            pass  # no more bytes
+        if self._timer is not None:
+            self.io_loop.remove_timeout(self._timer)
+        on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore
+        self._fail_waiters()
+        on_close()
+
+    # Writing.
+
+    def cork(self):
+        """Gather what is written until the matching `uncork`."""
+        self._corks += 1
+
+    def uncork(self):
+        """Send what was gathered since the matching `cork`."""
+        self._corks -= 1
+        if not self._corks:
+            self.flush()
+
+    def flush(self):
+        """Send what was gathered, corked or not."""
+        if self._gathered and self._write_future is None:
+            try:
+                self._send()
+            except WebSocketClosedError:
+                pass  # the close callback comes
+
+    def write(self, data):
+        """Send bytes, in the order of the calls.
+
+        Args:
+            data: bytes, not empty.
+
+        Returns:
+            A Future, done when the stream has taken the bytes; it fails with
+            `WebSocketClosedError` if the stream is closed before.
+
+        Raises:
+            WebSocketClosedError: The stream is closed.
+            StreamBufferFullError: More bytes would wait than the stream's
+                ``max_write_buffer_size``; these are not sent.
+        """
+        size = len(data)
+        limit = self._limit
+        if limit is not None and self._total - self._sent + size > limit:
+            raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
+                                        "to be sent: the peer reads too slowly" % limit)
+        self._gathered.append(data)
+        self._total += size
+        if self._write_future is None:
+            if self._corks and self._total - self._sent < CORK_LIMIT:
+                return self._accepted
+            self._send()
+            if self._write_future is None:
+                return self._accepted
+        future = _compat.new_future(self.io_loop)
+        self._waiters.append((self._total, future))
+        return future
+
+    def _send(self):
+        data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+        self._gathered = []
+        try:
+            future = self.stream.write(data)
+            if not future.done():
+                self._write_future = future
+                self._write_end = self._total
+                future.add_done_callback(self._on_written)
+                return
+            future.result()
+        except StreamClosedError:
+            raise WebSocketClosedError("the connection is closed")
+        self._sent = self._total
+
+    def _on_written(self, future):
+        self._write_future = None
+        if future.cancelled() or future.exception() is not None:
+            return  # the close callback comes
+        self._sent = self._write_end
+        while self._waiters and self._waiters[0][0] <= self._sent:
+            waiter = self._waiters.popleft()[1]
+            if not waiter.done():
+                waiter.set_result(None)
+        self.flush()
+        self._end_if_sent()
+
+    def _fail_waiters(self):
+        while self._waiters:
+            waiter = self._waiters.popleft()[1]
+            if not waiter.done():
+                waiter.set_exception(WebSocketClosedError("the connection was closed"))
+                waiter.exception()  # nobody has to ask for it
+
+    # Ending.
+
+    def close(self, timeout):
+        """Close the stream when all is sent.
+
+        Args:
+            timeout: Seconds after which it is closed in any case.
+        """
+        self._end(self.stream.close, timeout)
+
+    def half_close(self, timeout):
+        """Send what is gathered, then nothing more; wait for the peer to close.
+
+        What the peer still sends is read and dropped: closing a socket with unread bytes resets
+        the connection, and the peer would lose what it has not read yet.
+
+        Args:
+            timeout: Seconds after which the stream is closed in any case.
+        """
+        self._on_data = self._on_close = _ignore
+        self.resume()
+        self._end(self._shut_down_writing, timeout)
+
+    def abort(self):
+        """Close the stream at once."""
+        self.stream.close()
+
+    def _end(self, action, timeout):
+        self._at_end = action
+        if self._timer is None:
+            self._timer = self.io_loop.call_later(timeout, self.stream.close)
+        self.flush()
+        self._end_if_sent()
+
+    def _end_if_sent(self):
+        if self._at_end is not None and self._sent == self._total:
+            action, self._at_end = self._at_end, None
+            action()
+
+    def _shut_down_writing(self):
+        # TLS has no half-closed state that IOStream could keep; there only the time limit helps.
+        if not isinstance(self.stream, SSLIOStream) and not self.stream.closed():
+            try:
+                self.stream.socket.shutdown(socket.SHUT_WR)
+            except EnvironmentError:
+                self.stream.close()  # the peer was faster
+
+
+def _ignore(*args):
+    """Stand in for the callbacks of a transport that has ended."""
