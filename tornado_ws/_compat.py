@@ -107,6 +107,10 @@ if _uses_asyncio:
     def new_future(io_loop, kind=Future):
         """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
         return kind(loop=io_loop.asyncio_loop)
+
+    def call_soon(io_loop, function):
+        """Call a function in the next turn of a loop, from the loop's own thread."""
+        io_loop.asyncio_loop.call_soon(function)
 else:
     # Tornado < 5.0, or Python 2.
     CALLBACK_ERRORS = (Exception, CancelledError)
@@ -114,6 +118,10 @@ else:
     def new_future(io_loop, kind=Future):
         """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
         return kind()
+
+    def call_soon(io_loop, function):
+        """Call a function in the next turn of a loop, from the loop's own thread."""
+        io_loop.add_callback(function)
 
 
 def as_future(result):

@@ -7,6 +7,10 @@ being awaited (``_awaited``): then it waits in ``_queue``, in order, while contr
 being handled. When the queue is full, or a batch was left unfinished, the transport is paused;
 the rest follows in later turns of the loop, so that one connection cannot starve the others.
 
+What ends the events, a close frame or a protocol error, is noticed at once and handled when the
+messages before it have been: so what they are answered with is still sent. It does not wait for
+long: `END_TURNS`, or `END_GRACE` while a callback is being awaited.
+
 When the connection is *lost*, nothing more can be received; once the queue is delivered the
 handler is told, exactly once, and let go.
 """
@@ -15,11 +19,14 @@ from __future__ import absolute_import, division, print_function
 import collections
 
 from tornado_ws import _compat
-from tornado_ws._sansio.connection import BATCH_EVENTS, Connection
-from tornado_ws._sansio.frames import OP_BINARY, mask_bytes
+from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR, Connection
+from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, mask_bytes
+from tornado_ws._transport import LARGE_READ_SIZE, READ_SIZE
 
 READ_AHEAD_COUNT = 256  # messages that may wait for a callback
 READ_AHEAD_BYTES = 1024 * 1024
+END_TURNS = 3           # of the loop, in which a reader answers what came before the end
+END_GRACE = 1.0         # seconds at most for callbacks to do so
 
 
 def _never():
@@ -54,11 +61,18 @@ class WebSocketProtocol(object):
         self._hold = False        # whether messages go to the queue
         self._held = False        # whether the handler's side wants no more for now
         self._scheduled = False   # whether _continue will be called
+        self._end = None          # the close frame or error that ends the events
+        self._end_turns = 0
+        self._end_timer = None
         self._failed = False      # a callback failed: nothing more is delivered
         self._lost = False
         self._told = False        # the handler knows that it is over
 
     # What a version adds.
+
+    def _notice_end(self, opcode, data):
+        """Take notice of what ends the events, before it is handled."""
+        raise NotImplementedError
 
     def _handle_message(self, opcode, data):
         """Handle a control frame, or the error that ends the events."""
@@ -109,7 +123,12 @@ class WebSocketProtocol(object):
     # Delivery.
 
     def _on_data(self, data):
-        self._deliver(self._core.receive_data(data))
+        core = self._core
+        self._deliver(core.receive_data(data))
+        if core.bytes_missing > READ_SIZE:
+            self._transport.read_size = min(core.bytes_missing, LARGE_READ_SIZE)
+        elif self._transport.read_size != READ_SIZE:
+            self._transport.read_size = READ_SIZE
 
     def _deliver(self, events):
         """Hand one batch of events to the handler; send the answers together."""
@@ -119,7 +138,7 @@ class WebSocketProtocol(object):
         try:
             for opcode, payload in events:
                 if opcode > OP_BINARY:
-                    self._handle_message(opcode, payload)
+                    self._deliver_control(opcode, payload)
                 elif self._hold:
                     self._enqueue(payload)
                 else:
@@ -146,6 +165,26 @@ class WebSocketProtocol(object):
                 self._await(result, handler._serial_messages)
         except _compat.CALLBACK_ERRORS:
             self._callback_failed()
+
+    def _deliver_control(self, opcode, data):
+        if opcode == OP_CLOSE or opcode == PROTOCOL_ERROR:
+            self._end = opcode, data
+            self._end_turns = END_TURNS
+            self._end_timer = self._transport.io_loop.call_later(END_GRACE, self._handle_end)
+            self._notice_end(opcode, data)
+        else:
+            self._handle_message(opcode, data)
+
+    def _handle_end(self):
+        end = self._end
+        self._forget_end()
+        self._handle_message(*end)
+        self._go_on()
+
+    def _forget_end(self):
+        if self._end is not None:
+            self._end = None
+            self._transport.io_loop.remove_timeout(self._end_timer)
 
     def _await(self, result, serial):
         """Hold back messages until what a callback returned is done.
@@ -186,22 +225,33 @@ class WebSocketProtocol(object):
         wait = (self._held or self._is_full()) and not self.server_terminated
         backlog = self._core.backlog
         if (self._queue and self._awaited is None) or (backlog and not wait):
-            self._transport.pause()
-            if not self._scheduled:
-                self._scheduled = True
-                self._transport.io_loop.add_callback(self._continue)
+            self._schedule()
         elif self._lost:
             if not self._queue and not backlog:
                 self._tell()
+        elif self._end is not None and self._awaited is None:
+            self._schedule()
         elif wait:
             self._transport.pause()
         else:
             self._transport.resume()
 
+    def _schedule(self):
+        self._transport.pause()
+        if not self._scheduled:
+            self._scheduled = True
+            _compat.call_soon(self._transport.io_loop, self._continue)
+
     def _continue(self):
         self._scheduled = False
-        if self._queue and self._awaited is None:
+        if self._awaited is None and self._queue:
             self._deliver_queue()
+        elif self._awaited is None and self._end is not None:
+            self._end_turns -= 1
+            if self._end_turns:
+                self._go_on()
+            else:
+                self._handle_end()
         else:
             self._deliver(self._core.receive_data(b""))
 
@@ -214,6 +264,7 @@ class WebSocketProtocol(object):
     def _lose(self):
         """Take notice that nothing more can be received."""
         self._lost = True
+        self._forget_end()
         self._go_on()
 
     def _tell(self):

@@ -186,7 +186,7 @@ PAGE = u"""<!DOCTYPE html>
   input, button { padding: .3rem .7rem; border: 1px solid #bbc; border-radius: .3rem; font: inherit; }
   ol { height: 18rem; margin: 0; padding: .5rem; overflow-y: auto; list-style: none;
        background: #f4f5f8; border-radius: .3rem; overflow-wrap: anywhere; }
-  .state::before { content: "\\25cf "; color: #c33; }
+  .state::before { content: "\\25cf  "; color: #c33; }
   .open .state::before { color: #2a5; }
   .note { color: #778; }
   .sent { color: #35b; }

@@ -13,6 +13,7 @@ from tornado.log import gen_log
 
 from tornado_ws import _compat
 from tornado_ws._delivery import WebSocketProtocol
+from tornado_ws._direct import open_transport
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._keepalive import Keepalive
 from tornado_ws._messages import encode_message
@@ -20,7 +21,6 @@ from tornado_ws._sansio import deflate, handshake, headers
 from tornado_ws._sansio.frames import (
     CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG, OPCODE_MASK, RSV1, RSV2, RSV3,
     RSV_MASK)
-from tornado_ws._transport import Transport
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -113,8 +113,6 @@ class WebSocketProtocol13(WebSocketProtocol):
         try:
             self._transport.write(head)
             self._open()
-        except WebSocketClosedError:
-            self._abort()  # the client left before
         finally:
             self._transport.uncork()
         self._go_on()
@@ -168,7 +166,7 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._core.max_message_size = stream.max_buffer_size
         if not stream.closed():
             stream.set_nodelay(True)
-        self._transport = Transport(stream, self._on_data, self._on_transport_close)
+        self._transport = open_transport(stream, self._on_data, self._on_transport_close)
         if self.ping_interval:
             self._keepalive = Keepalive(
                 self._transport.io_loop, self.ping_interval, self.ping_timeout,
@@ -189,10 +187,14 @@ class WebSocketProtocol13(WebSocketProtocol):
             gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
 
-    def _receive_close(self, code, reason):
+    def _notice_end(self, opcode, data):
+        if opcode == OP_CLOSE:
+            self._stop_keepalive()
+            self.close_code, self.close_reason = data
+            self.handler._on_close_frame(*data)
+
+    def _receive_close(self, code, _):
         self.client_terminated = True
-        self.close_code, self.close_reason = code, reason
-        self.handler._on_close_frame(code, reason)
         # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
         self.close(code)
 
@@ -274,7 +276,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def is_closing(self):
         """Tell whether nothing can be sent any more."""
-        return (self.client_terminated or self.server_terminated
+        return (self.server_terminated or self.client_terminated or self._end is not None
                 or self.stream is None or self.stream.closed())
 
     def close(self, code=None, reason=None):

@@ -21,6 +21,7 @@ from tornado_ws import _compat
 from tornado_ws._errors import WebSocketClosedError
 
 READ_SIZE = 64 * 1024
+LARGE_READ_SIZE = 256 * 1024
 CORK_LIMIT = 64 * 1024
 
 
@@ -31,6 +32,10 @@ class Transport(object):
         stream: The IOStream, detached from HTTP.
         on_data: Called with the bytes of each read.
         on_close: Called once, when the stream is closed and all that it had is read.
+
+    Attributes:
+        paused: Whether nothing is read.
+        read_size: The most bytes of one read.
     """
 
     def __init__(self, stream, on_data, on_close):
@@ -39,6 +44,7 @@ class Transport(object):
         self._on_data = on_data
         self._on_close = on_close
         self.paused = True
+        self.read_size = READ_SIZE
         self._read_future = None
         self._corks = 0
         self._gathered = []
@@ -71,7 +77,7 @@ class Transport(object):
         if self._read_future is not None or self.stream.closed():
             return  # of a closed stream the close callback reads the rest
         try:
-            future = self.stream.read_bytes(READ_SIZE, partial=True)
+            future = self.stream.read_bytes(self.read_size, partial=True)
         except StreamClosedError:
             return
         self._read_future = future
@@ -123,6 +129,11 @@ class Transport(object):
         if not self._corks:
             self.flush()
 
+    def _cork_turn(self):
+        """Gather what else is written in this turn of the loop."""
+        self._corks = 1
+        _compat.call_soon(self.io_loop, self.uncork)
+
     def flush(self):
         """Send what was gathered, corked or not."""
         if self._gathered and self._write_future is None:
@@ -154,18 +165,25 @@ class Transport(object):
         self._gathered.append(data)
         self._total += size
         if self._write_future is None:
-            if self._corks and self._total - self._sent < CORK_LIMIT:
-                return self._accepted
-            self._send()
+            if not self._corks:
+                self._send()
+                self._cork_turn()
+            elif self._total - self._sent >= CORK_LIMIT or self.stream.closed():
+                self._send()
             if self._write_future is None:
                 return self._accepted
         future = _compat.new_future(self.io_loop)
         self._waiters.append((self._total, future))
         return future
 
+    def _take_gathered(self):
+        gathered, self._gathered = self._gathered, []
+        return gathered[0] if len(gathered) == 1 else b"".join(gathered)
+
     def _send(self):
-        data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
-        self._gathered = []
+        self._write(self._take_gathered())
+
+    def _write(self, data):
         try:
             future = self.stream.write(data)
             if not future.done():

@@ -59,12 +59,14 @@ class Connection(object):
         wire_bytes_in, wire_bytes_out: Bytes received and sent, all in all.
         message_bytes_in, message_bytes_out: Payload bytes of messages, uncompressed.
         backlog: Whether a batch ended before the bytes at hand did.
+        bytes_missing: What the frame in progress still needs, 0 between frames.
     """
 
     def __init__(self, is_client, max_message_size=None, mask=mask_bytes, urandom=os.urandom):
         self.close_sent = False
         self.close_received = False
         self.backlog = False
+        self.bytes_missing = 0
         self.wire_bytes_in = self.wire_bytes_out = 0
         self.message_bytes_in = self.message_bytes_out = 0
         self._mask = mask
@@ -77,7 +79,6 @@ class Connection(object):
         self._data = b""        # received, not yet taken
         self._message = None    # the message in progress
         self._header = None     # the frame whose payload is being received
-        self._missing = 0       # bytes of that payload still to come
         self._control = b""     # what has come of a control frame's payload
         self._ended = False     # nothing more is taken from the peer
 
@@ -92,11 +93,6 @@ class Connection(object):
         self._compressor = compressor
         self._decompressor = decompressor
         self._min_size = min_size
-
-    @property
-    def bytes_missing(self):
-        """The number of bytes that the frame in progress still needs, 0 between frames."""
-        return self._missing
 
     # Receiving.
 
@@ -185,15 +181,15 @@ class Connection(object):
             pos = header.start
         elif pos == len(data):
             return None
-        part = data[pos:pos + self._missing]
+        part = data[pos:pos + self.bytes_missing]
         pos += len(part)
         if header.key is not None and part:
-            turn = (header.length - self._missing) % KEY_SIZE
-            self._missing -= len(part)
+            turn = (header.length - self.bytes_missing) % KEY_SIZE
+            self.bytes_missing -= len(part)
             part = self._mask(header.key[turn:] + header.key[:turn], part)
         else:
-            self._missing -= len(part)
-        frame_ends = not self._missing
+            self.bytes_missing -= len(part)
+        frame_ends = not self.bytes_missing
         if frame_ends:
             self._header = None
         if header.first & CONTROL_BIT:
@@ -217,7 +213,7 @@ class Connection(object):
                 self._message = Message(first & OPCODE_MASK, inflate, self.max_message_size)
             self._message.announce(header.length)
         self._header = header
-        self._missing = header.length
+        self.bytes_missing = header.length
 
     def _feed_message(self, part, final, events):
         message = self._message

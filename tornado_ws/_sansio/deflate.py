@@ -288,7 +288,7 @@ class PerMessageDeflateCompressor(object):
             The payload: bytes without the trailing ``00 00 ff ff`` (section 7.2.1).
         """
         if not data:
-            # An empty block without its tail (section 7.2.3.6); zlib gives none after a flush.
+            # An empty block without its tail (section 7.2.3.6): no context is needed for it.
             return b"\x00"
         context = self._context or zlib.compressobj(*self._zlib_args)
         self._context = context if self._persistent else None
@@ -342,12 +342,11 @@ class PerMessageDeflateDecompressor(object):
             data = data + _TAIL
             tail_length = len(_TAIL)
         parts = []
-        position, room, full = 0, max_length, False
-        while position < len(data) or full:
+        position, room = 0, max_length
+        while position < len(data):
             piece, used = self._step(data[position : position + _MAX_TAKEN], room)
             parts.append(piece)
             position += used
-            full = len(piece) == _MAX_GIVEN  # then zlib may have more to give without input
             if room is not None:
                 room -= len(piece)
             if self._context is None and len(data) - position <= tail_length:

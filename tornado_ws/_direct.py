@@ -1,0 +1,103 @@
+"""A shorter way for bytes between a plain TCP socket and an IOStream's user.
+
+IOStream makes a Future for each read, and looks for more after each; a small message costs
+several times what its system calls do. Here the socket's read events are served directly by
+``recv`` and short writes by ``send``, while the IOStream stays in charge of everything else:
+what could not be sent at once, errors, closing, its close callback.
+
+This is the only module that uses what IOStream does not document: ``_state`` (the events it
+listens for), ``_handle_events`` (its event handler), ``_add_io_state`` and
+``_read_buffer_size``; they are the same from Tornado 4.3 on. TLS and other streams do without.
+"""
+from __future__ import absolute_import, division, print_function
+
+import errno
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+from tornado_ws import _compat
+from tornado_ws._errors import WebSocketClosedError
+from tornado_ws._transport import Transport
+
+_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+READ = IOLoop.READ
+
+
+def open_transport(stream, on_data, on_close):
+    """Make the best transport for a stream; arguments as of `Transport`."""
+    kind = DirectTransport if type(stream) is IOStream else Transport
+    return kind(stream, on_data, on_close)
+
+
+class DirectTransport(Transport):
+    """A transport whose bytes go straight from and to the socket."""
+
+    def __init__(self, stream, on_data, on_close):
+        super(DirectTransport, self).__init__(stream, on_data, on_close)
+        self._socket = stream.socket
+        self._serving = False  # whether the socket's events come here
+
+    def resume(self):
+        """Read, starting in a later turn of the loop."""
+        if self.paused:
+            self.paused = False
+            if not self._serving:
+                self._read()
+            elif not self.stream.closed():
+                self.stream._add_io_state(READ)
+
+    def _read(self):
+        stream = self.stream
+        if stream._read_buffer_size or stream.closed() or self._read_future is not None:
+            # What came in the same segment as the handshake.
+            super(DirectTransport, self)._read()
+        elif not self._serving:
+            self._serving = True
+            if stream._state is not None:
+                self.io_loop.remove_handler(stream.fileno())
+            stream._state = READ | IOLoop.ERROR
+            with _compat.no_stack_context():
+                self.io_loop.add_handler(stream.fileno(), self._on_events, stream._state)
+
+    def _on_events(self, fd, events):
+        stream = self.stream
+        if events & READ:
+            if self.paused:
+                # The event comes again and again until the bytes are read: do not listen.
+                stream._state &= ~READ
+                self.io_loop.update_handler(stream.fileno(), stream._state)
+            else:
+                self._receive()
+        if events & ~READ and not stream.closed():
+            stream._handle_events(fd, events & ~READ)
+            if not self.paused:
+                stream._add_io_state(READ)  # which it stops listening for while it writes
+
+    def _receive(self):
+        try:
+            data = self._socket.recv(self.read_size)
+        except EnvironmentError as error:
+            if error.errno not in _WOULD_BLOCK:
+                self.stream.close(exc_info=True)
+            return
+        if data:
+            self._on_data(data)
+        else:
+            self.stream.close()
+
+    def _send(self):
+        if self.stream.closed():
+            raise WebSocketClosedError("the connection is closed")
+        data = self._take_gathered()
+        try:
+            sent = self._socket.send(data)
+        except EnvironmentError as error:
+            if error.errno not in _WOULD_BLOCK:
+                self.stream.close(exc_info=True)
+                raise WebSocketClosedError("the connection is closed")
+            sent = 0
+        if sent == len(data):
+            self._sent = self._total
+        else:
+            self._write(data[sent:])
