@@ -90,7 +90,7 @@ def _scan_checked(data):
 
 
 def _refuse_surrogates(data):
-    match = _SURROGATE.search(data)
+    match = b"\xed" in data and _SURROGATE.search(data)
     if match:
         raise UnicodeDecodeError(
             "utf-8", bytes(data), match.start(), match.end(), "surrogates not allowed"

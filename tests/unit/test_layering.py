@@ -1,0 +1,233 @@
+"""The shape of the package: who imports whom, and the rules that each of its files keeps.
+
+The table below is the whole of it: a module imports of ours what stands in its line, nothing
+else. It is read from the source by `ast`, so an import inside a function counts like any other.
+"""
+from __future__ import absolute_import, division, print_function
+
+import ast
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tornado_ws
+
+PACKAGE = os.path.dirname(os.path.realpath(tornado_ws.__file__))
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+
+CORE = "_sansio"
+CORE_LAYERS = [  # a module imports from the layers above its own line, never sideways
+    {"errors", "utf8"},
+    {"frames", "headers"},
+    {"deflate", "handshake", "message"},
+    {"connection"},
+]
+
+IMPORTS = {
+    "__init__": {"_install"},
+    "_compat": set(),
+    "_keepalive": set(),
+    "_semantics": {CORE},
+    "_errors": {"_compat"},
+    "_messages": {"_compat", CORE},
+    "_transport": {"_compat", "_errors"},
+    "_delivery": {"_compat", CORE},
+    "_protocol": {"_compat", "_delivery", "_errors", "_keepalive", "_messages", "_transport", CORE},
+    "_handler": {"_compat", "_errors", "_protocol", "_semantics", CORE},
+    "_client": {"_compat", "_errors", "_protocol", CORE},
+    "websocket": {"_client", "_delivery", "_errors", "_handler", "_protocol", CORE},
+    "_install": {"_client", "_compat", "_handler", "_semantics", "websocket"},
+    "_demo": {"websocket"},
+    "__main__": {"__init__", "_demo", "websocket"},
+}
+"""What each module may import; ``_sansio`` stands for any module of the core."""
+
+
+def find_sources():
+    """Return ``{dotted name below the package: path}`` of every source file."""
+    sources = {}
+    for directory, _, names in os.walk(PACKAGE):
+        below = os.path.relpath(directory, PACKAGE)
+        prefix = "" if below == os.curdir else below.replace(os.sep, ".") + "."
+        for name in names:
+            if name.endswith(".py"):
+                sources[prefix + name[:-len(".py")]] = os.path.join(directory, name)
+    return sources
+
+
+SOURCES = find_sources()
+EVERY_FILE = pytest.mark.parametrize("name", sorted(SOURCES))
+
+
+def read(name):
+    with io.open(SOURCES[name], encoding="utf-8") as source:
+        return source.read()
+
+
+def parse(name):
+    return ast.parse(read(name).encode("utf-8"), SOURCES[name])
+
+
+def imported_names(tree):
+    """Yield every dotted name that a module imports: modules, and names out of modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield "%s.%s" % (node.module, alias.name)
+
+
+def own_imports(name):
+    """Return the modules of the package that a module imports, as dotted names below it."""
+    found = set()
+    for dotted in imported_names(parse(name)):
+        parts = dotted.split(".")
+        if parts[0] != "tornado_ws":
+            continue
+        below = parts[1:]
+        while below and ".".join(below) not in SOURCES:
+            below = below[:-1]
+        found.add(".".join(below) or "__init__")
+    return found - {CORE + ".__init__"}
+
+
+def layer_of(name):
+    for number, layer in enumerate(CORE_LAYERS):
+        if name in layer:
+            return number
+    raise AssertionError("%s has no place in CORE_LAYERS" % name)
+
+
+def test_the_tables_name_every_module():
+    """A new file has to be given its place."""
+    core = {"%s.%s" % (CORE, name) for layer in CORE_LAYERS for name in layer}
+    assert set(SOURCES) == set(IMPORTS) | core | {CORE + ".__init__"}
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_a_module_imports_only_what_its_line_says(name):
+    found = {CORE if other.startswith(CORE + ".") else other for other in own_imports(name)}
+    assert found <= IMPORTS[name]
+
+
+@pytest.mark.parametrize("name", sorted(name for layer in CORE_LAYERS for name in layer))
+def test_the_core_imports_only_downwards_and_nothing_else_of_ours(name):
+    found = {other.partition(".") for other in own_imports("%s.%s" % (CORE, name))}
+    assert {package for package, _, _ in found} <= {CORE}
+    assert all(layer_of(other) < layer_of(name) for _, _, other in found)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in SOURCES if name.startswith(CORE)))
+def test_the_core_knows_no_tornado_no_socket_no_clock_no_log(name):
+    """Bytes in, events and bytes out: what does I/O or knows the time is kept out."""
+    roots = {dotted.split(".")[0] for dotted in imported_names(parse(name))}
+    assert not roots & {"tornado", "socket", "ssl", "select", "time", "threading", "logging",
+                        "asyncio", "concurrent"}
+
+
+def test_handler_and_client_do_not_know_each_other():
+    assert "_client" not in own_imports("_handler")
+    assert "_handler" not in own_imports("_client")
+
+
+def test_only_the_installer_and_the_command_line_import_the_face():
+    importers = {name for name in SOURCES if "websocket" in own_imports(name)}
+    assert importers == {"_install", "_demo", "__main__"}
+
+
+@EVERY_FILE
+def test_no_import_is_relative(name):
+    assert not [dotted for dotted in imported_names(parse(name)) if dotted.startswith(".")]
+
+
+@EVERY_FILE
+def test_every_module_begins_with_the_future_imports(name):
+    """So that the text means the same on Python 2 and 3; no ``unicode_literals``."""
+    body = parse(name).body
+    if name == CORE + ".__init__" and len(body) < 2:
+        return  # nothing but a docstring
+    first = body[1]
+    assert isinstance(first, ast.ImportFrom) and first.module == "__future__"
+    assert [alias.name for alias in first.names] == [
+        "absolute_import", "division", "print_function"]
+
+
+@EVERY_FILE
+def test_only_compat_knows_versions(name):
+    """Looks at a version, or the catching of an ImportError, are in _compat and nowhere else.
+
+    The command line catches the ImportError of the program that it was asked to run.
+    """
+    attributes = {"version_info", "hexversion", "version", "python_version", "PY2", "PY3"}
+    found = set()
+    for node in ast.walk(parse(name)):
+        if isinstance(node, ast.Attribute) and node.attr in attributes:
+            found.add(node.attr)
+        elif isinstance(node, ast.Name) and node.id in attributes - {"version"}:
+            found.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.type is not None:
+            found |= {caught.id for caught in ast.walk(node.type) if isinstance(caught, ast.Name)
+                      and caught.id in ("ImportError", "ModuleNotFoundError")}
+    if name == "_compat":
+        assert found >= {"version_info", "ImportError"}
+    else:
+        assert found <= ({"ImportError"} if name == "__main__" else set())
+
+
+@EVERY_FILE
+def test_nothing_is_asserted(name):
+    """What a peer or a caller sent is checked; ``python -O`` changes nothing."""
+    assert not [node.lineno for node in ast.walk(parse(name)) if isinstance(node, ast.Assert)]
+
+
+@EVERY_FILE
+def test_files_are_short(name):
+    assert len(read(name).splitlines()) <= MAX_FILE_LINES
+
+
+def last_line(node):
+    return max(getattr(inner, "end_lineno", None) or getattr(inner, "lineno", 0)
+               for inner in ast.walk(node))
+
+
+@EVERY_FILE
+def test_functions_are_short(name):
+    too_long = [(node.name, last_line(node) - node.lineno + 1)
+                for node in ast.walk(parse(name)) if isinstance(node, ast.FunctionDef)
+                if last_line(node) - node.lineno >= MAX_FUNCTION_LINES]
+    assert too_long == []
+
+
+def loaded_modules(statement):
+    """Return the names of the modules that a fresh interpreter has after a statement."""
+    program = "%s; import sys; print(' '.join(sorted(sys.modules)))" % statement
+    path = os.pathsep.join([os.path.dirname(PACKAGE)] + sys.path[1:])
+    output = subprocess.check_output(
+        [sys.executable, "-c", program], env=dict(os.environ, PYTHONPATH=path))
+    return set(output.decode("ascii").split())
+
+
+def roots(names):
+    return {name.split(".")[0] for name in names}
+
+
+def test_importing_the_package_imports_no_tornado():
+    """``import tornado_ws`` is free: what it is for is imported when it is used (C2)."""
+    loaded = loaded_modules("import tornado_ws")
+    assert "tornado_ws" in loaded
+    assert "tornado" not in roots(loaded)
+    assert not {name for name in loaded if name.startswith("tornado_ws.")}
+
+
+def test_the_core_can_be_used_without_tornado():
+    loaded = loaded_modules("import tornado_ws._sansio.connection, tornado_ws._sansio.handshake, "
+                            "tornado_ws._sansio.deflate")
+    assert "tornado" not in roots(loaded)
