@@ -1,16 +1,12 @@
-"""The client's side: `websocket_connect` and the connection that it gives."""
+"""The client's side of a connection; `websocket_connect` makes it."""
 from __future__ import absolute_import, division, print_function
 
 import collections
-import copy
 import os
-import re
 import warnings
 import weakref
 
-from tornado import httpclient, httputil
-from tornado.escape import to_unicode
-from tornado.ioloop import IOLoop
+from tornado import httpclient
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 
@@ -25,21 +21,7 @@ MAX_BUFFER_SIZE = 100 * 1024 * 1024
 QUEUE_COUNT = 256  # messages that may wait for read_message
 QUEUE_BYTES = 1024 * 1024
 
-_SCHEMES = {"ws": "http", "wss": "https"}
-_NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
-
-
-class ConnectFuture(_compat.Future):
-    """The Future of a `WebSocketClientConnection`; on Python 3 also a context manager.
-
-    ``async with websocket_connect(url) as conn:`` connects, and closes at the end.
-    """
-
-    def __aenter__(self):
-        return self
-
-    def __aexit__(self, *exc_info):
-        return self.result()._close_and_wait()
+SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class _Listener(object):
@@ -54,6 +36,7 @@ class _Listener(object):
     def __init__(self, connection):
         self._connection = weakref.ref(connection)
         self.anchor = None
+        self.close_code = self.close_reason = None
 
     def on_message(self, message):
         connection = self._connection()
@@ -66,11 +49,6 @@ class _Listener(object):
     def on_pong(self, data):
         connection = self._connection()
         return connection.on_pong(data) if connection is not None else None
-
-    def _on_close_frame(self, code, reason):
-        connection = self._connection()
-        if connection is not None:
-            connection.close_code, connection.close_reason = code, reason
 
     def on_connection_close(self):
         connection, self.anchor = self._connection(), None
@@ -92,8 +70,6 @@ class WebSocketClientConnection(_compat.HTTPConnection):
         connect_future: The Future to resolve, or None to make one.
 
     Attributes:
-        close_code: The code of the server's close frame (RFC 6455 section 7.4), or None.
-        close_reason: The reason of the server's close frame, or None.
         protocol: The `WebSocketProtocol13`; None before the handshake and after `close`.
         headers: The headers of the server's 101 response.
         request: The HTTP request.
@@ -108,7 +84,7 @@ class WebSocketClientConnection(_compat.HTTPConnection):
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
                  subprotocols=None, resolver=None, connect_future=None):
-        self.close_code = self.close_reason = None
+        self._listener = _Listener(self)
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
@@ -125,7 +101,7 @@ class WebSocketClientConnection(_compat.HTTPConnection):
         self._connect_timer = None
 
         scheme, colon, rest = request.url.partition(":")
-        request.url = _SCHEMES[scheme.lower()] + colon + rest
+        request.url = SCHEMES[scheme.lower()] + colon + rest
         request.follow_redirects = False
         extension = None
         if compression_options is not None:
@@ -145,6 +121,16 @@ class WebSocketClientConnection(_compat.HTTPConnection):
                           _compat.ResourceWarning, stacklevel=2)
             protocol.abort_from_anywhere()
             self.tcp_client.close()
+
+    @property
+    def close_code(self):
+        """The code of the server's close frame (RFC 6455 section 7.4), or None."""
+        return self._listener.close_code
+
+    @property
+    def close_reason(self):
+        """The reason of the server's close frame, or None."""
+        return self._listener.close_reason
 
     # Connecting.
 
@@ -213,10 +199,9 @@ class WebSocketClientConnection(_compat.HTTPConnection):
 
     def get_websocket_protocol(self):
         """Make the protocol object."""
-        listener = _Listener(self)
         if self._on_message_callback is not None:
-            listener.anchor = self
-        return WebSocketProtocol13(listener, mask_outgoing=True,
+            self._listener.anchor = self
+        return WebSocketProtocol13(self._listener, mask_outgoing=True,
                                    compression_options=self._compression_options, **self._limits)
 
     # Receiving.
@@ -251,8 +236,7 @@ class WebSocketClientConnection(_compat.HTTPConnection):
             _end_read(future, iterating)
         else:
             self._waiters.append((future, iterating))
-            if self.protocol is not None:
-                self.protocol.handler.anchor = self
+            self._listener.anchor = self
         return future
 
     def on_message(self, message):
@@ -284,8 +268,8 @@ class WebSocketClientConnection(_compat.HTTPConnection):
         return len(self.read_queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES
 
     def _release_anchor(self):
-        if not self._waiters and self.protocol is not None:
-            self.protocol.handler.anchor = None
+        if not self._waiters:
+            self._listener.anchor = None
 
     def on_ping(self, data):
         """Called when a ping has come; the library answers it.
@@ -356,79 +340,3 @@ def _end_read(future, iterating):
         future.set_exception(StopAsyncIteration())
     else:
         future.set_result(None)
-
-
-def _copy_request(url, connect_timeout):
-    """Make the HTTP request of the handshake; the caller's own is not changed."""
-    if isinstance(url, httpclient.HTTPRequest):
-        request = copy.copy(url)
-        request.headers = httputil.HTTPHeaders(request.headers)
-        if connect_timeout is not None:
-            request.connect_timeout = connect_timeout
-    else:
-        request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout)
-    scheme, colon, rest = request.url.partition(":")
-    if scheme.lower() not in _SCHEMES or not colon:
-        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % request.url)
-    # RFC 6455 section 3: "Fragment identifiers [...] MUST NOT be used on these URIs."
-    if "#" in rest or _NOT_IN_URL.search(to_unicode(rest)):
-        raise ValueError("a WebSocket URL has no fragment, space or control character: %r"
-                         % request.url)
-    return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
-
-
-def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
-                      on_message_callback=None, compression_options=None, ping_interval=None,
-                      ping_timeout=None, max_message_size=None, subprotocols=None,
-                      resolver=None, connection_class=WebSocketClientConnection):
-    """Open a WebSocket to a server.
-
-    Args:
-        url: A ``ws:`` or ``wss:`` URL, or an ``HTTPRequest`` with one, whose headers,
-            authentication, TLS options and timeouts are used.
-        io_loop: The IOLoop to live on; None for the current one.
-        callback: Called on the IOLoop with the Future when it is done, or None.
-        connect_timeout: Seconds for everything until the connection is open (name look-up, TCP,
-            TLS, handshake); None is 20, 0 is for ever.
-        on_message_callback: Called with each message, and with None at the end, instead of
-            `WebSocketClientConnection.read_message`.
-        compression_options: None, or a dict as from `WebSocketHandler.get_compression_options`.
-        ping_interval: Seconds between pings; None or 0 for none.
-        ping_timeout: Seconds within which a pong has to come; None is the interval, 0 for ever.
-        max_message_size: The most bytes of a message, as sent and after decompression; None is
-            100 MiB.
-        subprotocols: A list of str to offer, the preferred first, or None.
-        resolver: A ``tornado.netutil.Resolver``, or None for the default.
-        connection_class: The class to make.
-
-    Returns:
-        A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
-        answers with an HTTP error or redirects, or if the time is over (599); with
-        `WebSocketError` if it answers anything else that is no right handshake; with
-        ``StreamClosedError`` or another ``IOError`` if the network fails.
-
-    Raises:
-        ValueError: The URL, a compression option or a subprotocol cannot be used.
-    """
-    current = IOLoop.current(instance=False)
-    if io_loop is None:
-        io_loop = IOLoop.current()
-    request = _copy_request(url, connect_timeout)
-    future = _compat.new_future(io_loop, ConnectFuture)
-
-    def connect():
-        connection_class(
-            io_loop=io_loop, request=request, on_message_callback=on_message_callback,
-            compression_options=compression_options, ping_interval=ping_interval,
-            ping_timeout=ping_timeout, max_message_size=max_message_size,
-            subprotocols=subprotocols, resolver=resolver, connect_future=future)
-
-    if compression_options is not None:
-        deflate.check_options(compression_options)
-    if current is io_loop or current is None:
-        connect()
-    else:
-        io_loop.add_callback(connect)
-    if callback is not None:
-        io_loop.add_future(future, callback)
-    return future

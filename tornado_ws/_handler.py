@@ -32,7 +32,7 @@ class WebSocketHandler(web.RequestHandler):
         stream: The IOStream once the handshake is answered, before that None.
         close_code: The code of the peer's close frame (RFC 6455 section 7.4), or None.
         close_reason: The reason of the peer's close frame, or None.
-        open_args, open_kwargs: The groups of the ``URLSpec``, which `open` gets.
+        open_args, open_kwargs: The groups of the ``URLSpec``.
         serial_messages: True or False makes every awaitable that on_message returns hold back
             the next message, or none; None is the rule above. Set it on the class.
     """
@@ -371,9 +371,6 @@ class WebSocketHandler(web.RequestHandler):
             future.result()
         except _compat.CALLBACK_ERRORS:
             self._log_callback_error()
-
-    def _on_close_frame(self, code, reason):
-        self.close_code, self.close_reason = code, reason
 
     def _log_callback_error(self):
         self._semantics.log_exception(self)

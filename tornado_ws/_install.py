@@ -14,7 +14,7 @@ import tornado
 import tornado.websocket as stock
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _client, _compat, _handler, websocket
+from tornado_ws import _client, _compat, _connect, _handler, websocket
 from tornado_ws._semantics import TORNADO_4_3
 
 _NAME = "tornado.websocket"
@@ -82,10 +82,10 @@ def websocket_connect(*args, **kwargs):
     named = _name_arguments(stock.websocket_connect, args, kwargs)
     if named.get("callback") is not None:
         _compat.warn_of_callback()
-    return _client.websocket_connect(connection_class=WebSocketClientConnection, **named)
+    return _connect.websocket_connect(connection_class=WebSocketClientConnection, **named)
 
 
-websocket_connect.__doc__ = _client.websocket_connect.__doc__
+websocket_connect.__doc__ = _connect.websocket_connect.__doc__
 
 
 def _make_module():

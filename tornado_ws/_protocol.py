@@ -191,7 +191,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         if opcode == OP_CLOSE:
             self._stop_keepalive()
             self.close_code, self.close_reason = data
-            self.handler._on_close_frame(*data)
+            self.handler.close_code, self.handler.close_reason = data
 
     def _receive_close(self, code, _):
         self.client_terminated = True

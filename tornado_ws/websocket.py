@@ -4,7 +4,8 @@ An application changes ``from tornado import websocket`` to ``from tornado_ws im
 """
 from __future__ import absolute_import, division, print_function
 
-from tornado_ws._client import WebSocketClientConnection, websocket_connect
+from tornado_ws._client import WebSocketClientConnection
+from tornado_ws._connect import websocket_connect
 from tornado_ws._delivery import WebSocketProtocol
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._handler import WebSocketHandler

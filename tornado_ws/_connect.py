@@ -1,0 +1,99 @@
+"""`websocket_connect`: from a URL to a connection."""
+from __future__ import absolute_import, division, print_function
+
+import copy
+import functools
+import re
+
+from tornado import httpclient, httputil
+from tornado.escape import to_unicode
+from tornado.ioloop import IOLoop
+
+from tornado_ws import _compat
+from tornado_ws._client import SCHEMES, WebSocketClientConnection
+from tornado_ws._sansio import deflate
+
+_NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
+
+
+class ConnectFuture(_compat.Future):
+    """The Future of a `WebSocketClientConnection`; on Python 3 also a context manager.
+
+    ``async with websocket_connect(url) as conn:`` connects, and closes at the end.
+    """
+
+    def __aenter__(self):
+        return self
+
+    def __aexit__(self, *exc_info):
+        return self.result()._close_and_wait()
+
+
+def _copy_request(url, connect_timeout):
+    """Make the HTTP request of the handshake; the caller's own is not changed."""
+    if isinstance(url, httpclient.HTTPRequest):
+        request = copy.copy(url)
+        request.headers = httputil.HTTPHeaders(request.headers)
+        if connect_timeout is not None:
+            request.connect_timeout = connect_timeout
+    else:
+        request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout)
+    scheme, colon, rest = request.url.partition(":")
+    if scheme.lower() not in SCHEMES or not colon:
+        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % request.url)
+    # RFC 6455 section 3: "Fragment identifiers [...] MUST NOT be used on these URIs."
+    if "#" in rest or _NOT_IN_URL.search(to_unicode(rest)):
+        raise ValueError("a WebSocket URL has no fragment, space or control character: %r"
+                         % request.url)
+    return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
+
+
+def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
+                      on_message_callback=None, compression_options=None, ping_interval=None,
+                      ping_timeout=None, max_message_size=None, subprotocols=None,
+                      resolver=None, connection_class=WebSocketClientConnection):
+    """Open a WebSocket to a server.
+
+    Args:
+        url: A ``ws:`` or ``wss:`` URL, or an ``HTTPRequest`` with one, whose headers,
+            authentication, TLS options and timeouts are used.
+        io_loop: The IOLoop to live on; None for the current one.
+        callback: Called on the IOLoop with the Future when it is done, or None.
+        connect_timeout: Seconds for everything until the connection is open (name look-up, TCP,
+            TLS, handshake); None is 20, 0 is for ever.
+        on_message_callback: Called with each message, and with None at the end, instead of
+            `WebSocketClientConnection.read_message`.
+        compression_options: None, or a dict as from `WebSocketHandler.get_compression_options`.
+        ping_interval: Seconds between pings; None or 0 for none.
+        ping_timeout: Seconds within which a pong has to come; None is the interval, 0 for ever.
+        max_message_size: The most bytes of a message, as sent and inflated; None is 100 MiB.
+        subprotocols: A list of str to offer, the preferred first, or None.
+        resolver: A ``tornado.netutil.Resolver``, or None for the default.
+        connection_class: The class to make.
+
+    Returns:
+        A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
+        answers with an HTTP error or redirects, or if the time is over (599); with
+        `WebSocketError` if it answers anything else that is no right handshake; with
+        ``StreamClosedError`` or another ``IOError`` if the network fails.
+
+    Raises:
+        ValueError: The URL, a compression option or a subprotocol cannot be used.
+    """
+    request = _copy_request(url, connect_timeout)
+    if compression_options is not None:
+        deflate.check_options(compression_options)
+    io_loop = io_loop or IOLoop.current()
+    future = _compat.new_future(io_loop, ConnectFuture)
+    connect = functools.partial(
+        connection_class, io_loop=io_loop, request=request, connect_future=future,
+        on_message_callback=on_message_callback, compression_options=compression_options,
+        ping_interval=ping_interval, ping_timeout=ping_timeout, subprotocols=subprotocols,
+        max_message_size=max_message_size, resolver=resolver)
+    if IOLoop.current(instance=False) is io_loop:
+        connect()
+    else:
+        io_loop.add_callback(connect)
+    if callback is not None:
+        io_loop.add_future(future, callback)
+    return future
