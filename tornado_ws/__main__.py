@@ -28,13 +28,15 @@ CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 MAX_PORT = 65535
 
-DESCRIPTION = "WebSockets for Tornado: try a server, try a client, run a program on tornado_ws."
+DESCRIPTION = "Try a WebSocket server, try a client, run a program on tornado_ws."
 EPILOG = """\
 exit status:
-  0  done; for connect: closed with 1000 or 1001; for serve: ended by SIGINT or SIGTERM
-  1  failed: cannot listen, connect or shake hands; closed with another code, or none
-  2  usage: bad arguments, a bad URL, no such program
-run passes the program's own exit status on; connect gives 130 when interrupted.
+  0    done; serve: ended by SIGINT or SIGTERM (each client gets close code 1001);
+       connect: closed with 1000 or 1001
+  1    cannot listen, connect or shake hands; closed with another code, or none
+  2    usage: wrong arguments, a bad URL, no such program
+  130  connect: interrupted
+run passes the exit status of the program on.
 """
 
 

@@ -36,6 +36,7 @@ class _Listener(object):
     def __init__(self, connection):
         self._connection = weakref.ref(connection)
         self.anchor = None
+        self.path = None
         self.close_code = self.close_reason = None
 
     def on_message(self, message):
@@ -56,7 +57,7 @@ class _Listener(object):
             connection.on_connection_close()
 
     def _log_callback_error(self):
-        app_log.error("Uncaught exception in a WebSocket client's callback", exc_info=True)
+        app_log.error("Uncaught exception in %s", self.path, exc_info=True)
 
 
 class WebSocketClientConnection(_compat.HTTPConnection):
@@ -199,6 +200,7 @@ class WebSocketClientConnection(_compat.HTTPConnection):
 
     def get_websocket_protocol(self):
         """Make the protocol object."""
+        self._listener.path = self.parsed.path
         if self._on_message_callback is not None:
             self._listener.anchor = self
         return WebSocketProtocol13(self._listener, mask_outgoing=True,

@@ -101,8 +101,8 @@ else:
 
 if _uses_asyncio:
     # Tornado >= 5.0 on Python 3: a Future belongs to one loop.
-    import asyncio
-    CALLBACK_ERRORS = (Exception, asyncio.CancelledError)
+    from asyncio import CancelledError
+    CALLBACK_ERRORS = (Exception, CancelledError)
 
     def new_future(io_loop, kind=Future):
         """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
@@ -138,6 +138,26 @@ def as_future(result):
     if _is_awaitable(result):
         return gen.convert_yielded(result)
     return None
+
+
+class Until(object):
+    """An awaitable that ends with a Future, or without an error when it is cancelled.
+
+    Args:
+        future: The Future.
+        on_cancel: Called when the task that awaits this is cancelled.
+    """
+
+    def __init__(self, future, on_cancel):
+        self._future = future
+        self._on_cancel = on_cancel
+
+    def __await__(self):
+        try:
+            for step in self._future.__await__():
+                yield step
+        except CancelledError:
+            self._on_cancel()
 
 
 def call_in_loop(io_loop, function, *args):

@@ -1,6 +1,8 @@
 """WebSocketHandler: the server's side, plugged into ``tornado.web.Application``."""
 from __future__ import absolute_import, division, print_function
 
+import sys
+
 from tornado import web
 from tornado.log import gen_log
 
@@ -82,7 +84,7 @@ class WebSocketHandler(web.RequestHandler):
             self._refuse(error)
         if self._semantics.get_waits and self._opened and not self._on_close_called:
             self._closed_future = _compat.new_future(self.stream.io_loop)
-            return self._closed_future
+            return _compat.Until(self._closed_future, self.stream.close)
         return _compat.nothing_to_await()
 
     def _accept(self):
@@ -124,11 +126,11 @@ class WebSocketHandler(web.RequestHandler):
         limit = self.max_message_size
         if limit is None:
             limit = self._semantics.default_message_limit()
-        interval = self.ping_interval
-        timeout = self._semantics.ping_timeout(interval, self.ping_timeout) if interval else 0
+        interval = self.ping_interval or 0
         return WebSocketProtocol13(
-            self, mask_outgoing=False, compression_options=self.get_compression_options(),
-            max_message_size=limit, ping_interval=interval, ping_timeout=timeout)
+            self, compression_options=self.get_compression_options(), max_message_size=limit,
+            ping_interval=interval,
+            ping_timeout=self._semantics.ping_timeout(interval, self.ping_timeout))
 
     def _switch_protocols(self, answer):
         """Take the stream over from HTTP.
@@ -364,13 +366,13 @@ class WebSocketHandler(web.RequestHandler):
             if future is not None:
                 future.add_done_callback(self._check_on_close)
         except _compat.CALLBACK_ERRORS:
-            self._log_callback_error()
+            self.log_exception(*sys.exc_info())
 
     def _check_on_close(self, future):
         try:
             future.result()
         except _compat.CALLBACK_ERRORS:
-            self._log_callback_error()
+            self.log_exception(*sys.exc_info())
 
     def _log_callback_error(self):
         self._semantics.log_exception(self)

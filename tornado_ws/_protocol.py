@@ -201,15 +201,16 @@ class WebSocketProtocol13(WebSocketProtocol):
     # Pings and pongs.
 
     def _send_pong(self, data):
-        # Section 5.5.3: one who has not yet answered earlier pings "MAY elect to send a Pong
-        # frame for only the most recently processed Ping frame".
+        # Section 5.5.2: a pong is sent "unless it already received a Close frame"; section 5.5.3:
+        # one who has not yet answered earlier pings "MAY elect to send a Pong frame for only the
+        # most recently processed Ping frame".
         if self._pong_future is not None and not self._pong_future.done():
             self._pending_pong = data
-        elif not self.server_terminated:
+        elif not self.client_terminated:
             self._pending_pong = None
             try:
                 self._pong_future = self._write_frame(True, OP_PONG, data)
-            except WebSocketClosedError:
+            except (WebSocketClosedError, StreamBufferFullError):
                 return
             if not self._pong_future.done():
                 self._pong_future.add_done_callback(self._on_pong_sent)

@@ -87,7 +87,7 @@ def negotiate(offer, **options):
         (C_NO, {}, C_NO, (False, True, 15, 15)),
         ("", {SERVER_NO: True}, S_NO, (True, False, 15, 15)),
         ("", {CLIENT_NO: True}, C_NO, (False, True, 15, 15)),
-        (C_NO, {CLIENT_NO: False, SERVER_NO: True}, S_NO + C_NO, (True, True, 15, 15)),
+        (C_NO, {CLIENT_NO: False, SERVER_NO: True}, C_NO + S_NO, (True, True, 15, 15)),
         (S_BITS + "=15", {}, S_BITS + "=15", (False, False, 15, 15)),
         (S_BITS + "=10", {}, S_BITS + "=10", (False, False, 10, 15)),
         (S_BITS + "=8", {}, S_BITS + "=8", (False, False, 8, 15)),
@@ -111,7 +111,7 @@ def negotiate(offer, **options):
         (
             C_BITS + S_BITS + "=10" + C_NO + S_NO,
             {CLIENT_BITS: 9},
-            S_NO + C_NO + S_BITS + "=10" + C_BITS + "=9",
+            C_BITS + "=9" + C_NO + S_BITS + "=10" + S_NO,
             (True, True, 10, 9),
         ),
     ],

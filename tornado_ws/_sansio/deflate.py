@@ -177,7 +177,7 @@ def _answer(offer, options):
         if hint or client_bits < MAX_WINDOW_BITS:
             params.append((CLIENT_WINDOW_BITS, str(client_bits)))
     parameters = Parameters(flags[0], flags[1], server_bits, client_bits)
-    return parameters, build_extension(PERMESSAGE_DEFLATE, params)
+    return parameters, build_extension(PERMESSAGE_DEFLATE, sorted(params))
 
 
 def build_offer(options):

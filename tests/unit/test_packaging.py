@@ -1,0 +1,80 @@
+"""What the installed distribution contains and declares.
+
+Under tox ``TORNADO_WS_INSTALLED`` is set, and ``tornado_ws`` must come from the wheel. Elsewhere
+the tests may run on the checkout, which has no metadata.
+"""
+from __future__ import absolute_import, division, print_function
+
+import email
+import glob
+import importlib
+import io
+import os
+import re
+import sys
+
+import pytest
+
+import tornado_ws
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PACKAGE = os.path.dirname(os.path.abspath(tornado_ws.__file__))
+
+pytestmark = pytest.mark.skipif(
+    "TORNADO_WS_INSTALLED" not in os.environ, reason="the checkout is tested, not the wheel")
+
+
+def package_files(directory):
+    """Returns the relative paths of all files of a package, without compiled ones."""
+    return sorted(
+        os.path.relpath(os.path.join(parent, name), directory)
+        for parent, _, names in os.walk(directory) for name in names
+        if not name.endswith((".pyc", ".pyo")))
+
+
+def read_metadata(name):
+    """Returns the text of a file of the distribution's metadata."""
+    directory, = glob.glob(os.path.join(os.path.dirname(PACKAGE), "tornado_ws-*.dist-info"))
+    with io.open(os.path.join(directory, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def headers(name):
+    """Returns a file of the metadata that consists of headers, as a message."""
+    return email.message_from_string(str(read_metadata(name).encode("ascii", "replace").decode()))
+
+
+def test_tests_use_the_installed_package_not_the_checkout():
+    assert PACKAGE.startswith(os.path.abspath(sys.prefix) + os.sep)
+    assert "site-packages" in PACKAGE.split(os.sep)
+
+
+def test_wheel_has_exactly_the_files_of_the_package():
+    """A file too many comes from an earlier build: remove the directory ``build``."""
+    assert package_files(PACKAGE) == package_files(os.path.join(CHECKOUT, "tornado_ws"))
+
+
+def test_version_is_the_one_in_the_package():
+    assert headers("METADATA")["Version"] == tornado_ws.__version__
+
+
+def test_declared_pythons():
+    declared = set(re.split(", ?", headers("METADATA")["Requires-Python"]))
+    assert declared == {">=2.7", "!=3.0.*", "!=3.1.*", "!=3.2.*", "!=3.3.*", "!=3.4.*", "!=3.5.*"}
+
+
+def test_declared_tornado():
+    """Tornado 4.3 and newer; from Python 3.10 on, where 4 and 5 cannot be imported, 6.0."""
+    declared = headers("METADATA").get_all("Requires-Dist")
+    assert {re.sub(r"[ ()]", "", line).replace("'", '"') for line in declared} == {
+        'tornado>=4.3;python_version<"3.10"', 'tornado>=6.0;python_version>="3.10"'}
+
+
+def test_wheel_is_for_python_2_and_3():
+    assert sorted(headers("WHEEL").get_all("Tag")) == ["py2-none-any", "py3-none-any"]
+
+
+def test_command_names_a_function_that_is_there():
+    module, name = re.search(
+        r"^tornado_ws *= *([\w.]+):(\w+)$", read_metadata("entry_points.txt"), re.M).groups()
+    assert callable(getattr(importlib.import_module(module), name))
