@@ -30,28 +30,31 @@ if websocket_mask is util._websocket_mask_python:
     websocket_mask = None
 
 if sys.version_info < (3,):
-    # Python 2: no ResourceWarning, no native coroutines, another name for the thread id.
+    # Python 2: no ResourceWarning, no native coroutines, nothing to cancel, another
+    # name for the thread id.
     from thread import get_ident as current_thread
 
     class ResourceWarning(Warning):
         """A resource was not closed (Python 3 has it built in)."""
 
+    CALLBACK_ERRORS = (Exception,)
+    CancelledError = ()
+
     def _is_awaitable(result):
         return False
 else:
     # Python >= 3: all of these are there.
+    from asyncio import CancelledError
+    CALLBACK_ERRORS = (Exception, CancelledError)
     ResourceWarning = ResourceWarning
     current_thread = threading.get_ident
     _is_awaitable = inspect.isawaitable
 
 try:
     # Python >= 3, or Python 2 with the package `futures`.
-    from concurrent.futures import CancelledError, Future as ThreadFuture
+    from concurrent.futures import Future as ThreadFuture
 except ImportError:
     # Python 2 without it: what a waiting thread needs, no more.
-    class CancelledError(Exception):
-        """Nothing here raises it."""
-
     class ThreadFuture(object):
         """The outcome of a call that another thread makes."""
 
@@ -101,9 +104,6 @@ else:
 
 if _uses_asyncio:
     # Tornado >= 5.0 on Python 3: a Future belongs to one loop.
-    from asyncio import CancelledError
-    CALLBACK_ERRORS = (Exception, CancelledError)
-
     def new_future(io_loop, kind=Future):
         """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
         return kind(loop=io_loop.asyncio_loop)
@@ -113,8 +113,6 @@ if _uses_asyncio:
         io_loop.asyncio_loop.call_soon(function)
 else:
     # Tornado < 5.0, or Python 2.
-    CALLBACK_ERRORS = (Exception, CancelledError)
-
     def new_future(io_loop, kind=Future):
         """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
         return kind()
@@ -266,7 +264,7 @@ def _generous_ping_timeout(interval, timeout):
 
 
 def _capped_ping_timeout(interval, timeout):
-    if timeout is not None and timeout > interval:
+    if timeout is not None and 0 < interval < timeout:
         gen_log.warning("websocket_ping_timeout (%s s) is longer than websocket_ping_interval "
                         "(%s s), which is used instead", timeout, interval)
     return interval if timeout is None else min(timeout, interval)

@@ -257,19 +257,15 @@ class WebSocketHandler(web.RequestHandler):
 
     @property
     def ping_timeout(self):
-        """Seconds within which a pong has to come: setting ``websocket_ping_timeout``.
-
-        None is the interval; 0 is for ever. It may be longer than the interval.
-        """
+        """Seconds for a pong to come: ``websocket_ping_timeout``; None: the interval, 0: no end."""
         return self.settings.get("websocket_ping_timeout", None)
 
     @property
     def max_message_size(self):
         """The most bytes of a message: setting ``websocket_max_message_size``.
 
-        It holds as sent and after decompression. None is the stream's ``max_buffer_size``,
-        100 MiB unless the HTTPServer was given another. A larger message closes the connection
-        with 1009.
+        It holds as sent and inflated; a larger message closes the connection with 1009. None
+        is the stream's ``max_buffer_size``, 100 MiB unless the HTTPServer was given another.
         """
         return self.settings.get("websocket_max_message_size", None)
 

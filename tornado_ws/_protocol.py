@@ -18,9 +18,8 @@ from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._keepalive import Keepalive
 from tornado_ws._messages import encode_message
 from tornado_ws._sansio import deflate, handshake, headers
-from tornado_ws._sansio.frames import (
-    CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG, OPCODE_MASK, RSV1, RSV2, RSV3,
-    RSV_MASK)
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG,
+                                       OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -109,6 +108,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         answer = handshake.response_headers(key, self.selected_subprotocol, extension)
         head, stream = handler._switch_protocols(answer)
         self._start(stream)
+        if stream.closed():  # the client left during prepare
+            self._core.discard()
+            return
         self._transport.cork()
         try:
             self._transport.write(head)

@@ -11,6 +11,7 @@ from tornado.log import app_log
 
 from tornado_ws._sansio import handshake
 
+
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
         "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits"])):

@@ -11,8 +11,8 @@ from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._handler import WebSocketHandler
 from tornado_ws._protocol import WebSocketProtocol13
 from tornado_ws._sansio.deflate import PerMessageDeflateCompressor as _PerMessageDeflateCompressor
-from tornado_ws._sansio.deflate import (
-    PerMessageDeflateDecompressor as _PerMessageDeflateDecompressor)
+from tornado_ws._sansio.deflate import \
+    PerMessageDeflateDecompressor as _PerMessageDeflateDecompressor
 
 __all__ = [
     "WebSocketClientConnection", "WebSocketClosedError", "WebSocketError", "WebSocketHandler",

@@ -27,11 +27,11 @@ import os
 
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
-from tornado_ws._sansio.frames import (
-    CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CONTROL_BIT, FIN, KEY_SIZE,
-    MAX_CONTROL_PAYLOAD, OP_CLOSE, OP_CONTINUATION, OP_TEXT, OPCODE_MASK, RSV1, KeySource,
-    build_close, encode_frame, encode_masked_frame, mask_bytes, parse_close, parse_header,
-    short_heads)
+from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
+                                       CONTROL_BIT, FIN, KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE,
+                                       OP_CONTINUATION, OP_TEXT, OPCODE_MASK, RSV1, KeySource,
+                                       build_close, encode_frame, encode_masked_frame, mask_bytes,
+                                       parse_close, parse_header, short_heads)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits

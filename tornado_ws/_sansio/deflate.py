@@ -344,7 +344,7 @@ class PerMessageDeflateDecompressor(object):
         parts = []
         position, room = 0, max_length
         while position < len(data):
-            piece, used = self._step(data[position : position + _MAX_TAKEN], room)
+            piece, used = self._step(data[position:position + _MAX_TAKEN], room)
             parts.append(piece)
             position += used
             if room is not None:

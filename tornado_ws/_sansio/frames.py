@@ -67,6 +67,7 @@ _unpack_64 = struct.Struct("!Q").unpack_from
 _pack_code = struct.Struct("!H").pack
 _byte = struct.Struct("B").pack
 
+
 class Header(collections.namedtuple("Header", "first length key start")):
     """The header of one frame.
 

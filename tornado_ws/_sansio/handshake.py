@@ -11,8 +11,7 @@ import hashlib
 import re
 
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import (
-    PERMESSAGE_DEFLATE, is_token, parse_extensions, parse_tokens)
+from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, is_token, parse_extensions, parse_tokens
 
 SERVER_VERSIONS = ("13", "8", "7")
 CLIENT_VERSION = "13"

@@ -74,7 +74,7 @@ def parse_extensions(value):
             raise HandshakeError("malformed list of extensions")
         params, position = _parse_params(value, match.end())
         extensions.append((match.group(1), params))
-        if value[position : position + 1] not in ("", ","):
+        if value[position:position + 1] not in ("", ","):
             raise HandshakeError("malformed list of extensions")
         position = _GAP.match(value, position).end()
     return extensions
