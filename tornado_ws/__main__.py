@@ -31,7 +31,7 @@ MAX_PORT = 65535
 DESCRIPTION = "Try a WebSocket server, try a client, run a program on tornado_ws."
 EPILOG = """\
 exit status:
-  0    done; serve: ended by SIGINT or SIGTERM (each client gets close code 1001);
+  0    done; serve: ended by SIGINT or SIGTERM (each client gets a close 1001);
        connect: closed with 1000 or 1001
   1    cannot listen, connect or shake hands; closed with another code, or none
   2    usage: wrong arguments, a bad URL, no such program
@@ -89,7 +89,7 @@ def connect(args):
 def _converse(url):
     """Print the messages of one connection while a thread sends; return the exit status."""
     connection = yield websocket.websocket_connect(url, compression_options={})
-    sender = threading.Thread(target=_send_lines, args=[connection])
+    sender = threading.Thread(target=_send_lines, args=[connection], name="stdin")
     sender.daemon = True  # It may wait for stdin for ever.
     sender.start()
     message = yield connection.read_message()

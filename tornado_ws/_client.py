@@ -118,7 +118,8 @@ class WebSocketClientConnection(_compat.HTTPConnection):
     def __del__(self):
         protocol = self.protocol
         if protocol is not None and not protocol.is_closing():
-            warnings.warn("unclosed WebSocketClientConnection to %s" % self.request.url,
+            warnings.warn("unclosed WebSocketClientConnection to %s"
+                          % self.parsed.netloc.rpartition("@")[2],
                           _compat.ResourceWarning, stacklevel=2)
             protocol.abort_from_anywhere()
             self.tcp_client.close()

@@ -220,7 +220,31 @@ else:
         return future
 
 
-class HTTPConnection(simple_httpclient._HTTPConnection):
+if tornado.version_info < (6,):
+    # Tornado < 6.0: of an answer that is no HTTP the delegate hears nothing.
+    class _HTTPConnection(simple_httpclient._HTTPConnection):
+        def _create_connection(self, stream):
+            connection = super(_HTTPConnection, self)._create_connection(stream)
+            read_response = connection.read_response
+
+            def on_end(future):
+                del connection.read_response  # refers to the delegate, which refers to it
+                if stream.closed():
+                    self.on_connection_close()
+
+            def watch(delegate):
+                future = read_response(delegate)
+                self.io_loop.add_future(future, on_end)
+                return future
+
+            connection.read_response = watch
+            return connection
+else:
+    # Tornado >= 6.0: it does.
+    _HTTPConnection = simple_httpclient._HTTPConnection
+
+
+class HTTPConnection(_HTTPConnection):
     """Tornado's HTTP client connection for one request, which starts at once.
 
     Args:

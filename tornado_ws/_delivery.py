@@ -132,22 +132,47 @@ class WebSocketProtocol(object):
 
     def _deliver(self, events):
         """Hand one batch of events to the handler; send the answers together."""
-        # A stream that a callback closes ends the batch; one that was closed before does not.
-        closed = _never if self.stream.closed() else self.stream.closed
         self._transport.cork()
         try:
-            for opcode, payload in events:
-                if opcode > OP_BINARY:
-                    self._deliver_control(opcode, payload)
-                elif self._hold:
-                    self._enqueue(payload)
-                else:
-                    self._deliver_message(payload)
-                if self._failed or closed():
-                    break
+            self._dispatch(events)
         finally:
             self._transport.uncork()
         self._go_on()
+
+    def _deliver_queue(self):
+        self._hold = False
+        self._transport.cork()
+        try:
+            for _ in range(min(BATCH_EVENTS, len(self._queue))):
+                payload = self._queue.popleft()
+                self._queue_bytes -= len(payload)
+                self._dispatch(((OP_BINARY, payload),))
+                if self._hold or self._failed:
+                    break
+        finally:
+            self._transport.uncork()
+        if self._queue:
+            self._hold = True
+        self._go_on()
+
+    def _dispatch(self, events):
+        # A stream that a callback closes ends the batch; one that was closed before does not.
+        closed = _never if self.stream.closed() else self.stream.closed
+        handler = self.handler
+        for opcode, payload in events:
+            if opcode > OP_BINARY:
+                self._dispatch_control(opcode, payload)
+            elif self._hold:
+                self._enqueue(payload)
+            else:
+                try:
+                    result = handler.on_message(payload)
+                    if result is not None:
+                        self._await(result, handler._serial_messages)
+                except _compat.CALLBACK_ERRORS:
+                    self._callback_failed()
+            if self._failed or closed():
+                break
 
     def _enqueue(self, payload):
         if not (self.server_terminated and self._is_full()):
@@ -157,16 +182,7 @@ class WebSocketProtocol(object):
     def _is_full(self):
         return len(self._queue) >= READ_AHEAD_COUNT or self._queue_bytes >= READ_AHEAD_BYTES
 
-    def _deliver_message(self, payload):
-        handler = self.handler
-        try:
-            result = handler.on_message(payload)
-            if result is not None:
-                self._await(result, handler._serial_messages)
-        except _compat.CALLBACK_ERRORS:
-            self._callback_failed()
-
-    def _deliver_control(self, opcode, data):
+    def _dispatch_control(self, opcode, data):
         if opcode == OP_CLOSE or opcode == PROTOCOL_ERROR:
             self._end = opcode, data
             self._end_turns = END_TURNS
@@ -203,22 +219,6 @@ class WebSocketProtocol(object):
                 self._hold = True
             # The callback may wait for the peer's answer to what it wrote.
             self._transport.flush()
-
-    def _deliver_queue(self):
-        self._hold = False
-        self._transport.cork()
-        try:
-            for _ in range(min(BATCH_EVENTS, len(self._queue))):
-                payload = self._queue.popleft()
-                self._queue_bytes -= len(payload)
-                self._deliver_message(payload)
-                if self._hold or self._failed:
-                    break
-        finally:
-            self._transport.uncork()
-        if self._queue:
-            self._hold = True
-        self._go_on()
 
     def _go_on(self):
         """Decide what comes next: work on in a later turn, wait, the end, or read."""

@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import socket
+import weakref
 
 from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedError
 
@@ -23,6 +24,21 @@ from tornado_ws._errors import WebSocketClosedError
 READ_SIZE = 64 * 1024
 LARGE_READ_SIZE = 256 * 1024
 CORK_LIMIT = 64 * 1024
+
+
+class _Turn(object):
+    """The transports of one IOLoop that gather what is written in this turn of it."""
+
+    def __init__(self):
+        self.corked = []
+
+    def end(self):
+        corked, self.corked = self.corked, []
+        for transport in corked:
+            transport.uncork()
+
+
+_turns = weakref.WeakKeyDictionary()
 
 
 class Transport(object):
@@ -54,6 +70,9 @@ class Transport(object):
         self._write_end = 0       # what _sent becomes when it is done
         self._limit = stream.max_write_buffer_size
         self._waiters = collections.deque()  # (total, Future) of writes that wait
+        self._turn = _turns.get(self.io_loop)
+        if self._turn is None:
+            self._turn = _turns[self.io_loop] = _Turn()
         self._accepted = _compat.new_future(self.io_loop)
         self._accepted.set_result(None)
         self._at_end = None       # what to do when all is sent
@@ -132,7 +151,9 @@ class Transport(object):
     def _cork_turn(self):
         """Gather what else is written in this turn of the loop."""
         self._corks = 1
-        _compat.call_soon(self.io_loop, self.uncork)
+        self._turn.corked.append(self)
+        if len(self._turn.corked) == 1:
+            _compat.call_soon(self.io_loop, self._turn.end)
 
     def flush(self):
         """Send what was gathered, corked or not."""

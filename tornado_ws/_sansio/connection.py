@@ -130,38 +130,42 @@ class Connection(object):
     def _take_batch(self, data, events):
         """Take one batch of frames; return the position of the first byte not taken."""
         mask, decode, add = self._mask, utf8.decode, events.append
-        key_size = 0 if self._is_client else KEY_SIZE
+        head_size = 2 if self._is_client else 2 + KEY_SIZE
         heads = self._straight_heads()
         size = len(data)
         ceiling = self.message_bytes_in + BATCH_BYTES
-        pos = 0
-        for _ in _BATCH:
-            # The straight path: a short, unfragmented, uncompressed data frame, all of it here.
-            short = heads.get(data[pos:pos + 2])
-            if short is not None:
-                opcode, length = short
-                start = pos + 2 + key_size
-                if start + length <= size:
-                    payload = data[start:start + length]
-                    if key_size:
-                        payload = mask(data[pos + 2:start], payload)
-                    if opcode == OP_TEXT:
-                        payload = decode(payload)
-                    add((opcode, payload))
-                    self.message_bytes_in += length
-                    pos = start + length
-                    continue
-            # Everything else.
-            step = self._step(data, pos, events)
-            if step is None or self._ended:
-                self.backlog = False
-                return pos
-            pos = step
-            if self.message_bytes_in >= ceiling:
-                break
-            heads = self._straight_heads()
-        self.backlog = pos < size
-        return pos
+        pos = straight = 0
+        try:
+            for _ in _BATCH:
+                # The straight path: a short, unfragmented, uncompressed data frame, all here.
+                short = heads.get(data[pos:pos + 2])
+                if short is not None:
+                    opcode, length = short
+                    start = pos + head_size
+                    stop = start + length
+                    if stop <= size:
+                        payload = data[start:stop]
+                        if head_size > 2:
+                            payload = mask(data[pos + 2:start], payload)
+                        if opcode == OP_TEXT:
+                            payload = decode(payload)
+                        add((opcode, payload))
+                        straight += length
+                        pos = stop
+                        continue
+                # Everything else.
+                step = self._step(data, pos, events)
+                if step is None or self._ended:
+                    self.backlog = False
+                    return pos
+                pos = step
+                if self.message_bytes_in + straight >= ceiling:
+                    break
+                heads = self._straight_heads()
+            self.backlog = pos < size
+            return pos
+        finally:
+            self.message_bytes_in += straight
 
     def _straight_heads(self):
         return self._heads if self._header is None and self._message is None else _NO_HEADS

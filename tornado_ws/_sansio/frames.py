@@ -61,7 +61,7 @@ _KEYS_A_BLOCK = 1024
 
 _pack_16 = struct.Struct("!BBH").pack
 _pack_64 = struct.Struct("!BBQ").pack
-_unpack_head = struct.Struct("!BB").unpack_from
+_unpack_byte = struct.Struct("B").unpack_from
 _unpack_16 = struct.Struct("!H").unpack_from
 _unpack_64 = struct.Struct("!Q").unpack_from
 _pack_code = struct.Struct("!H").pack
@@ -139,10 +139,13 @@ def parse_header(data, pos, masked, deflate):
         ProtocolError: The header breaks a rule of RFC 6455 section 5 (close code 1002).
     """
     size = len(data)
+    if pos == size:
+        return None
+    first, = _unpack_byte(data, pos)
+    _check_first(first, deflate)
     if size - pos < 2:
         return None
-    first, second = _unpack_head(data, pos)
-    _check_first(first, deflate)
+    second, = _unpack_byte(data, pos + 1)
     _check_second(first, second, masked)
     length = second & LENGTH_MASK
     pos += 2
