@@ -138,6 +138,40 @@ def as_future(result):
     return None
 
 
+if _uses_asyncio and sys.version_info >= (3, 7):
+    # Tornado >= 5.0 on Python >= 3.7: asyncio lets others step coroutines for a Task.
+    from asyncio import Task as _Task
+    from asyncio import current_task
+    from asyncio.tasks import _enter_task as enter_task
+    from asyncio.tasks import _leave_task as leave_task
+    from contextvars import copy_context
+
+    def steps_coroutines(awaitable):
+        """Tell whether a `Runner` can run an awaitable."""
+        return inspect.iscoroutine(awaitable)
+
+    def new_task(coroutine, loop):
+        """Make a Task of asyncio's that may be idle when its loop is closed."""
+        task = _Task(coroutine, loop=loop)
+        task._log_destroy_pending = False
+        return task
+else:
+    # Tornado < 5.0 or Python < 3.7: Tornado runs them.
+    current_task = enter_task = leave_task = new_task = copy_context = None
+
+    def steps_coroutines(awaitable):
+        """Tell whether a `Runner` can run an awaitable."""
+        return False
+
+
+def set_error(future, error):
+    """Give a Future the exception or the cancellation that ended a coroutine."""
+    if isinstance(error, CancelledError):
+        future.cancel()
+    else:
+        future.set_exception(error)
+
+
 class Until(object):
     """An awaitable that ends with a Future, or without an error when it is cancelled.
 

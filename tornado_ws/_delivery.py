@@ -19,6 +19,7 @@ from __future__ import absolute_import, division, print_function
 import collections
 
 from tornado_ws import _compat
+from tornado_ws._runner import Runner
 from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR, Connection
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, mask_bytes
 from tornado_ws._transport import LARGE_READ_SIZE, READ_SIZE
@@ -60,6 +61,7 @@ class WebSocketProtocol(object):
         self._awaited = None      # the Future of a callback that holds back messages
         self._hold = False        # whether messages go to the queue
         self._held = False        # whether the handler's side wants no more for now
+        self._runner = None       # of coroutines, where there are any
         self._scheduled = False   # whether _continue will be called
         self._end = None          # the close frame or error that ends the events
         self._end_turns = 0
@@ -102,7 +104,12 @@ class WebSocketProtocol(object):
         Raises:
             Exception: What the awaitable has already failed with.
         """
-        future = _compat.as_future(result)
+        if _compat.steps_coroutines(result):
+            if self._runner is None:
+                self._runner = Runner(self._transport.io_loop)
+            future = self._runner.start(result)
+        else:
+            future = _compat.as_future(result)
         if future is None:
             return None
         if future.done():
@@ -270,4 +277,6 @@ class WebSocketProtocol(object):
     def _tell(self):
         if not self._told:
             self._told = True
+            if self._runner is not None:
+                self._runner.stop()
             self.handler.on_connection_close()
