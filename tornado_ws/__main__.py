@@ -27,6 +27,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 MAX_PORT = 65535
+MANY_LINES = 1000
 
 DESCRIPTION = "Try a WebSocket server, try a client, run a program on tornado_ws."
 EPILOG = """\
@@ -99,9 +100,10 @@ def _converse(url):
         _say(sys.stdout, message)
         message = yield connection.read_message()
     if connection.close_code is None:
-        _say(sys.stderr, "closed: no close code")
+        end = u"no close code"
     else:
-        _say(sys.stderr, u"closed: %d %s" % (connection.close_code, connection.close_reason or u""))
+        end = u"%d %s" % (connection.close_code, connection.close_reason or u"")
+    _say(sys.stderr, u"closed: " + end.rstrip())
     good = connection.close_code in (CLOSE_NORMAL, CLOSE_GOING_AWAY)
     raise gen.Return(EXIT_OK if good else EXIT_FAILED)
 
@@ -110,14 +112,21 @@ def _send_lines(connection):
     """Send each line of stdin once the one before has left, then close (runs in a thread).
 
     It has a file object of its own: at exit Python tears down ``sys.stdin``, which must not be
-    locked by a reader then.
+    locked by a reader then. A server may need more than the 5 seconds it has for its answer to a
+    close (C25) to work off a long pipe; so a long pipe ends with a ping, and the pong closes.
     """
     encoding = sys.stdin.encoding or "utf-8"
+    count = 0
     try:
         for line in io.open(sys.stdin.fileno(), "rb", closefd=False):
             text = line.decode(encoding, "replace").rstrip(u"\r\n")
             connection.write_message(text).result()
-        connection.close(CLOSE_NORMAL)
+            count += 1
+        if count < MANY_LINES:
+            connection.close(CLOSE_NORMAL)
+        else:
+            connection.on_pong = lambda data: connection.close(CLOSE_NORMAL)
+            connection.ping()
     except (websocket.WebSocketClosedError, RuntimeError):
         pass  # The connection is closed, or already the IOLoop; the main thread tells.
 

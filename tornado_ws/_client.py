@@ -165,6 +165,11 @@ class WebSocketClientConnection(_compat.HTTPConnection):
         self._connect_timer = None
         self._fail_connect(httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
 
+    def _handle_exception(self, typ, value, tb):
+        """Handle an error of Tornado's HTTP connection; after a failed attempt none matters."""
+        return (super(WebSocketClientConnection, self)._handle_exception(typ, value, tb)
+                or self._connect_future is not None and self._connect_future.done())
+
     def _on_http_response(self, response):
         """Take the outcome of an HTTP request that did not become a WebSocket."""
         error = response.error

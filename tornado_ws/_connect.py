@@ -37,7 +37,8 @@ def _copy_request(url, connect_timeout):
         if connect_timeout is not None:
             request.connect_timeout = connect_timeout
     else:
-        request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout)
+        request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout,
+                                         request_timeout=connect_timeout)
     scheme, colon, rest = request.url.partition(":")
     if scheme.lower() not in SCHEMES or not colon:
         raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % request.url)

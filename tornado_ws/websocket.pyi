@@ -1,8 +1,7 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future as ThreadFuture
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 from tornado import httputil, web
 from tornado.concurrent import Future
@@ -114,8 +113,6 @@ class WebSocketProtocol13(WebSocketProtocol):
     def on_connection_close(self) -> None: ...
 
 class WebSocketClientConnection(_HTTPConnection):
-    close_code: int | None
-    close_reason: str | None
     selected_subprotocol: str | None
     key: str
     read_queue: deque[_Message]
@@ -133,6 +130,11 @@ class WebSocketClientConnection(_HTTPConnection):
         resolver: Resolver | None = None,
         connect_future: Future[Any] | None = None,
     ) -> None: ...
+    def __del__(self) -> None: ...
+    @property
+    def close_code(self) -> int | None: ...
+    @property
+    def close_reason(self) -> str | None: ...
     @property
     def connect_future(self) -> Future[WebSocketClientConnection]: ...
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> Any: ...
@@ -171,7 +173,8 @@ def websocket_connect(
     max_message_size: int | None = None,
     subprotocols: Sequence[str] | None = None,
     resolver: Resolver | None = None,
-    connection_class: type[WebSocketClientConnection] = ...,
+    # A subclass of WebSocketClientConnection.
+    connection_class: type[Any] = ...,
 ) -> _ConnectFuture: ...
 
 class _PerMessageDeflateCompressor:

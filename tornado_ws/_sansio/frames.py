@@ -123,6 +123,21 @@ def _check_second(first, second, masked):
         raise ProtocolError(CLOSE_PROTOCOL_ERROR, "control frame is too long")
 
 
+def _parse_length(data, pos, length):
+    """Return the payload's length, None if bytes of it are missing, and the position after."""
+    if length < LENGTH_16:
+        return length, pos
+    size, unpack, shortest = ((2, _unpack_16, LENGTH_16) if length == LENGTH_16
+                              else (8, _unpack_64, MAX_LENGTH_16 + 1))
+    if len(data) - pos < size:
+        return None, pos
+    length, = unpack(data, pos)
+    # "the minimal number of bytes MUST be used to encode the length"
+    if not shortest <= length <= MAX_LENGTH_64:
+        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "length is not minimal or too large")
+    return length, pos + size
+
+
 def parse_header(data, pos, masked, deflate):
     """Parse the frame header at a position; every rule is checked as soon as its byte is there.
 
@@ -147,23 +162,9 @@ def parse_header(data, pos, masked, deflate):
         return None
     second, = _unpack_byte(data, pos + 1)
     _check_second(first, second, masked)
-    length = second & LENGTH_MASK
-    pos += 2
-    # "the minimal number of bytes MUST be used to encode the length"
-    if length == LENGTH_16:
-        if size - pos < 2:
-            return None
-        length, = _unpack_16(data, pos)
-        pos += 2
-        if length < LENGTH_16:
-            raise ProtocolError(CLOSE_PROTOCOL_ERROR, "length is not minimal")
-    elif length == LENGTH_64:
-        if size - pos < 8:
-            return None
-        length, = _unpack_64(data, pos)
-        pos += 8
-        if length > MAX_LENGTH_64 or length <= MAX_LENGTH_16:
-            raise ProtocolError(CLOSE_PROTOCOL_ERROR, "length is not minimal or too large")
+    length, pos = _parse_length(data, pos + 2, second & LENGTH_MASK)
+    if length is None:
+        return None
     if not masked:
         return Header(first, length, None, pos)
     if size - pos < KEY_SIZE:
