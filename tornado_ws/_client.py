@@ -10,7 +10,7 @@ from tornado import httpclient
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 
-from tornado_ws import _compat
+from tornado_ws import _compat, _compat_http
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._protocol import WebSocketProtocol13
 from tornado_ws._sansio import deflate, handshake
@@ -60,7 +60,7 @@ class _Listener(object):
         app_log.error("Uncaught exception in %s", self.path, exc_info=True)
 
 
-class WebSocketClientConnection(_compat.HTTPConnection):
+class WebSocketClientConnection(_compat_http.HTTPConnection):
     """A client's connection; `websocket_connect` makes it.
 
     Args:
@@ -86,6 +86,7 @@ class WebSocketClientConnection(_compat.HTTPConnection):
                  ping_interval=None, ping_timeout=None, max_message_size=None,
                  subprotocols=None, resolver=None, connect_future=None):
         self._listener = _Listener(self)
+        self._thread = _compat.current_thread()
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
@@ -318,9 +319,10 @@ class WebSocketClientConnection(_compat.HTTPConnection):
     def close(self, code=None, reason=None):
         """Close the connection; arguments and errors as in `WebSocketHandler.close`."""
         if self.protocol is None:
-            return None
+            return _compat.no_result(self._thread)
         result = self.protocol.close(code, reason)
-        self.protocol = None
+        if result is None:
+            self.protocol = None
         return result
 
     def _close_and_wait(self):

@@ -1,8 +1,8 @@
 """Every difference between Tornado 4.3 ... newest and Python 2.7 ... newest that we have to know.
 
-This is the only module that looks at versions. What it exports is named after what it does, so
-the rest of the package reads the same for all of them. Each branch says in one comment of one
-form which versions it is for.
+Only this module, and `_compat_http` for Tornado's HTTP client, look at versions. What they export
+is named after what it does, so the rest of the package reads the same for all of them. Each
+branch says in one comment of one form which versions it is for.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -12,12 +12,9 @@ import threading
 import warnings
 
 import tornado
-from tornado import gen, simple_httpclient, util, websocket
+from tornado import gen, util, websocket
 from tornado.concurrent import Future, is_future
 from tornado.log import gen_log
-from tornado.tcpclient import TCPClient
-
-_MAX_HEADER_SIZE = 64 * 1024
 
 StockWebSocketError = websocket.WebSocketError
 StockWebSocketClosedError = websocket.WebSocketClosedError
@@ -192,6 +189,22 @@ class Until(object):
             self._on_cancel()
 
 
+def no_result(thread):
+    """Return what a call from any thread returns when there is nothing to do.
+
+    Args:
+        thread: The id of the loop's thread.
+
+    Returns:
+        None on that thread; on another one something to wait for, which is done.
+    """
+    if current_thread() == thread:
+        return None
+    outcome = ThreadFuture()
+    outcome.set_result(None)
+    return outcome
+
+
 def call_in_loop(io_loop, function, *args):
     """Have a loop call a function, from any thread.
 
@@ -252,59 +265,6 @@ else:
         future = Future()
         future.set_result(None)
         return future
-
-
-if tornado.version_info < (6,):
-    # Tornado < 6.0: of an answer that is no HTTP the delegate hears nothing.
-    class _HTTPConnection(simple_httpclient._HTTPConnection):
-        def _create_connection(self, stream):
-            connection = super(_HTTPConnection, self)._create_connection(stream)
-            read_response = connection.read_response
-
-            def on_end(future):
-                del connection.read_response  # refers to the delegate, which refers to it
-                if stream.closed():
-                    self.on_connection_close()
-
-            def watch(delegate):
-                future = read_response(delegate)
-                self.io_loop.add_future(future, on_end)
-                return future
-
-            connection.read_response = watch
-            return connection
-else:
-    # Tornado >= 6.0: it does.
-    _HTTPConnection = simple_httpclient._HTTPConnection
-
-
-class HTTPConnection(_HTTPConnection):
-    """Tornado's HTTP client connection for one request, which starts at once.
-
-    Args:
-        io_loop: The IOLoop, the current one.
-        request: The ``HTTPRequest`` with Tornado's defaults.
-        on_response: Called with the ``HTTPResponse`` unless the connection is taken over.
-        resolver: The name resolver, or None for Tornado's own.
-        max_buffer_size: Of the stream, in bytes.
-    """
-
-    def __init__(self, io_loop, request, on_response, resolver, max_buffer_size):
-        if tornado.version_info < (5,):
-            # Tornado < 5.0: the loop is an argument.
-            args = (io_loop, None)
-            self.tcp_client = TCPClient(resolver=resolver, io_loop=io_loop)
-        else:
-            # Tornado >= 5.0: it is the current one.
-            args = (None,)
-            self.tcp_client = TCPClient(resolver=resolver)
-        args += (request, _release, on_response, max_buffer_size, self.tcp_client,
-                 _MAX_HEADER_SIZE, max_buffer_size)
-        super(HTTPConnection, self).__init__(*args)
-
-
-def _release():
-    """Return the connection to a pool: there is none."""
 
 
 def _finish_at_upgrade(handler):

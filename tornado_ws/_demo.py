@@ -181,7 +181,8 @@ PAGE = u"""<!DOCTYPE html>
   header button { float: right; }
   form { display: flex; gap: .5rem; }
   input { flex: 1; min-width: 0; }
-  input, button { padding: .3rem .7rem; border: 1px solid #bbc; border-radius: .3rem; font: inherit; }
+  input, button { padding: .3rem .7rem; border: 1px solid #bbc; border-radius: .3rem;
+                  font: inherit; }
   ol { height: 18rem; margin: 0; padding: .5rem; overflow-y: auto; list-style: none;
        background: #f4f5f8; border-radius: .3rem; overflow-wrap: anywhere; }
   .state::before { content: "\\25cf  "; color: #c33; }

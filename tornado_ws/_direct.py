@@ -98,6 +98,6 @@ class DirectTransport(Transport):
                 raise WebSocketClosedError("the connection is closed")
             sent = 0
         if sent == len(data):
-            self._sent = self._total
+            self._set_sent(self._total)
         else:
             self._write(data[sent:])

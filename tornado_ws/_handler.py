@@ -50,6 +50,7 @@ class WebSocketHandler(web.RequestHandler):
         self.ws_connection = None
         self.close_code = None
         self.close_reason = None
+        self._thread = _compat.current_thread()
         super(WebSocketHandler, self).__init__(application, request, **kwargs)
 
     # The handshake.
@@ -329,9 +330,10 @@ class WebSocketHandler(web.RequestHandler):
             ValueError: The code may not be sent, or the reason is too long.
         """
         if self.ws_connection is None:
-            return None
+            return _compat.no_result(self._thread)
         result = self.ws_connection.close(code, reason)
-        self.ws_connection = None
+        if result is None:
+            self.ws_connection = None
         return result
 
     def set_nodelay(self, value):

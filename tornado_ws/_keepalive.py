@@ -44,7 +44,7 @@ class Keepalive(object):
         now = self._io_loop.time()
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
-            if self._on_timeout():
+            if self._on_timeout() or self._on_timeout is None:
                 return
         if now >= self._next_ping:
             self._send_ping()

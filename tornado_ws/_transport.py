@@ -215,19 +215,22 @@ class Transport(object):
             future.result()
         except StreamClosedError:
             raise WebSocketClosedError("the connection is closed")
-        self._sent = self._total
+        self._set_sent(self._total)
 
     def _on_written(self, future):
         self._write_future = None
         if future.cancelled() or future.exception() is not None:
             return  # the close callback comes
-        self._sent = self._write_end
-        while self._waiters and self._waiters[0][0] <= self._sent:
+        self._set_sent(self._write_end)
+        self.flush()
+        self._end_if_sent()
+
+    def _set_sent(self, total):
+        self._sent = total
+        while self._waiters and self._waiters[0][0] <= total:
             waiter = self._waiters.popleft()[1]
             if not waiter.done():
                 waiter.set_result(None)
-        self.flush()
-        self._end_if_sent()
 
     def _fail_waiters(self):
         while self._waiters:

@@ -87,7 +87,7 @@ class Connection(object):
 
         Args:
             compressor: For messages sent: has ``compress(data)``.
-            decompressor: For messages received: has ``feed(data, final, max_length)``.
+            decompressor: For messages received: has ``feed_pieces(data, final, max_length)``.
             min_size: Messages with fewer bytes are sent uncompressed.
         """
         self._compressor = compressor
@@ -168,7 +168,10 @@ class Connection(object):
             self.message_bytes_in += straight
 
     def _straight_heads(self):
-        return self._heads if self._header is None and self._message is None else _NO_HEADS
+        if self._header is not None or self._message is not None:
+            return _NO_HEADS
+        limit = self.max_message_size
+        return self._heads if limit is None or limit >= MAX_CONTROL_PAYLOAD else _NO_HEADS
 
     def _step(self, data, pos, events):
         """Take a frame's header and what is there of its payload, or more of the payload.
@@ -213,7 +216,7 @@ class Connection(object):
                 raise ProtocolError(CLOSE_PROTOCOL_ERROR, "new message inside a message"
                                     if self._message else "continuation without a message")
             if self._message is None:
-                inflate = self._decompressor.feed if first & RSV1 else None
+                inflate = self._decompressor.feed_pieces if first & RSV1 else None
                 self._message = Message(first & OPCODE_MASK, inflate, self.max_message_size)
             self._message.announce(header.length)
         self._header = header
@@ -235,7 +238,8 @@ class Connection(object):
                 reason = utf8.decode(reason) if reason else None
             except UnicodeDecodeError:
                 raise ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in close reason")
-            self.close_received = self._ended = True
+            self.close_received = True
+            self.discard()
             payload = (code, reason)
         events.append((opcode, payload))
 

@@ -8,8 +8,8 @@ Window bits 8: zlib has no raw deflate with a window of 256 bytes. The compresso
 instead, which is safe: zlib never looks back further than its window less 262 (the longest
 match, the shortest one and one more, its MIN_LOOKAHEAD), here 250 bytes.
 
-Limits: the decompressor goes in small steps, asks zlib for one byte more than is allowed at
-most, and stops when it gets it: refusing a bomb costs the limit and one step of memory.
+Limits: the decompressor asks zlib, in small steps, for one byte more than is allowed at most:
+refusing a bomb costs the limit and one step of memory.
 
 Section 7.2.1 lets a sender end the deflate stream (BFINAL) anywhere and go on with another one,
 which starts with an empty window, as zlib's does. That a stream has ended shows in
@@ -56,9 +56,8 @@ _INT_OPTIONS = {
 _BOOL_OPTIONS = (SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER)
 
 # What both sides agreed on: two bools, then two window sizes in bits, 8 to 15.
-Parameters = collections.namedtuple(
-    "Parameters", (SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER, SERVER_WINDOW_BITS, CLIENT_WINDOW_BITS)
-)
+Parameters = collections.namedtuple("Parameters", (
+    SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER, SERVER_WINDOW_BITS, CLIENT_WINDOW_BITS))
 
 
 def check_options(options):
@@ -165,9 +164,8 @@ def negotiate_offer(extensions, options):
 def _answer(offer, options):
     flags = [name in offer or options.get(name, False) for name in _BOOL_OPTIONS]
     params = [(name, None) for name, flag in zip(_BOOL_OPTIONS, flags) if flag]
-    server_bits = min(
-        offer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS), _own_bits(options, SERVER_WINDOW_BITS)
-    )
+    server_bits = min(offer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS),
+                      _own_bits(options, SERVER_WINDOW_BITS))
     if SERVER_WINDOW_BITS in offer or server_bits < MAX_WINDOW_BITS:
         params.append((SERVER_WINDOW_BITS, str(server_bits)))
     client_bits = MAX_WINDOW_BITS
@@ -237,12 +235,8 @@ def accept_response(params, options):
     client_bits = answer.get(CLIENT_WINDOW_BITS, own_bits)
     if client_bits > own_bits:
         raise HandshakeError("client_max_window_bits is larger than the client offered")
-    return Parameters(
-        SERVER_NO_TAKEOVER in answer,
-        CLIENT_NO_TAKEOVER in answer or options.get(CLIENT_NO_TAKEOVER, False),
-        server_bits,
-        client_bits,
-    )
+    client_no_takeover = CLIENT_NO_TAKEOVER in answer or options.get(CLIENT_NO_TAKEOVER, False)
+    return Parameters(SERVER_NO_TAKEOVER in answer, client_no_takeover, server_bits, client_bits)
 
 
 def _check_window_bits(max_wbits):
@@ -270,12 +264,8 @@ class PerMessageDeflateCompressor(object):
         options = check_options(compression_options or {})
         window_bits = max(_check_window_bits(max_wbits), _SMALLEST_ZLIB_WINDOW)
         self._persistent = persistent
-        self._zlib_args = (
-            options.get("compression_level", DEFAULT_LEVEL),
-            zlib.DEFLATED,
-            -window_bits,
-            options.get("mem_level", DEFAULT_MEM_LEVEL),
-        )
+        self._zlib_args = (options.get("compression_level", DEFAULT_LEVEL), zlib.DEFLATED,
+                           -window_bits, options.get("mem_level", DEFAULT_MEM_LEVEL))
         self._context = None
 
     def compress(self, data):
@@ -336,26 +326,40 @@ class PerMessageDeflateDecompressor(object):
             ProtocolError: 1007 for what is no deflate data or ends more than 1024 streams in one
                 message; 1009 for more than ``max_length`` bytes.
         """
+        return b"".join([piece for piece, _ in self.feed_pieces(data, final, max_length)])
+
+    def feed_pieces(self, data, final, max_length):
+        """Decompress as `feed` does, piece by piece: nothing is held twice.
+
+        Yields:
+            ``(piece, last)``: bytes, and whether they end the message. A final part has at least
+            one piece, and what is allowed is given before an error.
+        """
         tail_length = 0
         if final:
             # "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (7.2.2)
             data = data + _TAIL
             tail_length = len(_TAIL)
-        parts = []
-        position, room = 0, max_length
-        while position < len(data):
+        position, room, more = 0, max_length, bool(data)
+        while more:
             piece, used = self._step(data[position:position + _MAX_TAKEN], room)
-            parts.append(piece)
             position += used
             if room is not None:
+                if len(piece) > room:
+                    yield piece[:room], False
+                    raise ProtocolError(_CLOSE_TOO_BIG, "message too big after decompression")
                 room -= len(piece)
-            if self._context is None and len(data) - position <= tail_length:
-                break  # The stream ended before or in the tail: none starts there.
-        if final:
-            self._final_blocks = 0
-            if not self._persistent:
-                self._context = None
-        return b"".join(parts)
+            # A stream that ended before or in the tail: none starts there.
+            ended = self._context is None and len(data) - position <= tail_length
+            more = position < len(data) and not ended
+            if final and not more:
+                self._end_message()
+            yield piece, final and not more
+
+    def _end_message(self):
+        self._final_blocks = 0
+        if not self._persistent:
+            self._context = None
 
     def _step(self, data, room):
         """Return some decompressed bytes, and how many bytes of ``data`` they took."""
@@ -367,8 +371,6 @@ class PerMessageDeflateDecompressor(object):
             piece = context.decompress(data, limit)
         except zlib.error:
             raise ProtocolError(_CLOSE_INVALID_DATA, "undecodable deflate data")
-        if room is not None and len(piece) > room:
-            raise ProtocolError(_CLOSE_TOO_BIG, "message too big after decompression")
         unused = len(context.unused_data)
         if unused:
             self._context = None

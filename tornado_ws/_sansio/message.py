@@ -18,7 +18,8 @@ class Message(object):
 
     Args:
         opcode: ``OP_TEXT`` or ``OP_BINARY``.
-        inflate: None for an uncompressed message, else ``inflate(part, final, max_length)``.
+        inflate: None for an uncompressed message, else
+            `PerMessageDeflateDecompressor.feed_pieces`.
         max_size: The most bytes that the message may have, as sent and inflated; None for no
             limit.
     """
@@ -60,9 +61,15 @@ class Message(object):
             ProtocolError: The part cannot be inflated (1007) or goes over the limit (1009).
             UnicodeDecodeError: The text is not UTF-8.
         """
-        if self._inflate is not None:
-            room = None if self._max_size is None else self._max_size - self.size
-            part = self._inflate(part, final, room)
+        if self._inflate is None:
+            return self._take(part, final)
+        room = None if self._max_size is None else self._max_size - self.size
+        whole = None
+        for piece, last in self._inflate(part, final, room):
+            whole = self._take(piece, last)
+        return whole
+
+    def _take(self, part, final):
         self.size += len(part)
         if self.opcode == OP_TEXT:
             return self._feed_text(part, final)

@@ -1,0 +1,109 @@
+"""The part of `_compat` that is about Tornado's HTTP client."""
+from __future__ import absolute_import, division, print_function
+
+import ssl
+
+import tornado
+from tornado import gen, iostream, netutil, simple_httpclient
+from tornado.tcpclient import TCPClient
+
+_MAX_HEADER_SIZE = 64 * 1024
+_FOR_EVER = 365 * 24 * 3600  # seconds
+
+
+class _OldTCPClient(TCPClient):
+    """A TCPClient whose TLS handshake can be given up."""
+
+    _tls = None
+
+    @gen.coroutine
+    def connect(self, host, port, ssl_options=None, **kwargs):
+        stream = yield super(_OldTCPClient, self).connect(host, port, **kwargs)
+        if ssl_options is not None:
+            stream.io_loop.remove_handler(stream.socket)
+            plain, stream.socket = stream.socket, None
+            stream = self._tls = iostream.SSLIOStream(
+                netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
+                                        do_handshake_on_connect=False),
+                ssl_options=ssl_options, max_buffer_size=kwargs["max_buffer_size"])
+            yield stream.wait_for_handshake()
+        raise gen.Return(stream)
+
+    def close(self):
+        super(_OldTCPClient, self).close()
+        if self._tls is not None:
+            self._tls.close()
+
+
+class _OldHTTPConnection(simple_httpclient._HTTPConnection):
+    """A connection that notices an answer which is no HTTP, and checks every host name."""
+
+    def _create_connection(self, stream):
+        connection = super(_OldHTTPConnection, self)._create_connection(stream)
+        read_response = connection.read_response
+
+        def on_end(future):
+            del connection.read_response  # refers to the delegate, which refers to it
+            if stream.closed():
+                self.on_connection_close()
+
+        def watch(delegate):
+            future = read_response(delegate)
+            self.io_loop.add_future(future, on_end)
+            return future
+
+        connection.read_response = watch
+        return connection
+
+    def _get_ssl_options(self, scheme):
+        request = self.request
+        if scheme != "https" or request.ssl_options is not None:
+            return request.ssl_options if scheme == "https" else None
+        context = ssl.create_default_context(cafile=request.ca_certs)
+        if not request.validate_cert:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if request.client_cert is not None:
+            context.load_cert_chain(request.client_cert, request.client_key)
+        return context
+
+
+if tornado.version_info < (6,):
+    # Tornado < 6.0: its own do not; before 5.0 with ca_certs it checks no host name.
+    _TCPClient, _HTTPConnection = _OldTCPClient, _OldHTTPConnection
+else:
+    # Tornado >= 6.0: they do.
+    _TCPClient, _HTTPConnection = TCPClient, simple_httpclient._HTTPConnection
+
+
+class HTTPConnection(_HTTPConnection):
+    """Tornado's HTTP client connection for one request, which starts at once.
+
+    Args:
+        io_loop: The IOLoop, the current one.
+        request: The ``HTTPRequest`` with Tornado's defaults.
+        on_response: Called with the ``HTTPResponse`` unless the connection is taken over.
+        resolver: The name resolver, or None for Tornado's own.
+        max_buffer_size: Of the stream, in bytes.
+    """
+
+    def __init__(self, io_loop, request, on_response, resolver, max_buffer_size):
+        for name in ("connect_timeout", "request_timeout"):
+            if not getattr(request, name):
+                # Tornado 5: without a timeout it does not even connect.
+                setattr(request, name, _FOR_EVER)
+        if tornado.version_info < (5,):
+            # Tornado < 5.0: the loop is an argument.
+            args = (io_loop, None)
+            self.tcp_client = _TCPClient(resolver=resolver, io_loop=io_loop)
+        else:
+            # Tornado >= 5.0: it is the current one.
+            args = (None,)
+            self.tcp_client = _TCPClient(resolver=resolver)
+        args += (request, _release, on_response, max_buffer_size, self.tcp_client,
+                 _MAX_HEADER_SIZE, max_buffer_size)
+        super(HTTPConnection, self).__init__(*args)
+
+
+def _release():
+    """Return the connection to a pool: there is none."""
