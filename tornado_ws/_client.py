@@ -7,7 +7,7 @@ import warnings
 import weakref
 
 from tornado import httpclient
-from tornado.iostream import StreamClosedError
+from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log
 
 from tornado_ws import _compat, _compat_http
@@ -175,22 +175,27 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         """Take the outcome of an HTTP request that did not become a WebSocket."""
         error = response.error
         if error is None:
-            error = WebSocketError("Non-websocket response")
-        elif (isinstance(error, httpclient.HTTPError) and error.code == 599
+            self._refuse_response()
+        elif (isinstance(error, UnsatisfiableReadError)  # the head is too long
+              or isinstance(error, httpclient.HTTPError) and error.code == 599
               and not str(error.message).startswith("Timeout")):
-            error = StreamClosedError(real_error=error)
-        self._fail_connect(error)
+            self._fail_connect(StreamClosedError(real_error=error))
+        else:
+            self._fail_connect(error)
+
+    def _refuse_response(self):
+        self._fail_connect(WebSocketError("Non-websocket response"))
 
     def headers_received(self, start_line, headers):
         """Take the head of the server's response: called by Tornado's HTTP connection."""
         if start_line.code != 101:
             return super(WebSocketClientConnection, self).headers_received(start_line, headers)
-        self.headers = headers
-        self.final_callback = None
-        self.stream = self.connection.detach()
         if self._connect_future.done():  # cancelled, or too late
             self.stream.close()
             return None
+        self.headers = headers
+        self.final_callback = None
+        self.stream = self.connection.detach()
         protocol = self.get_websocket_protocol()
         try:
             protocol._process_server_headers(self.key, headers, self._subprotocols)

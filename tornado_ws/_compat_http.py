@@ -38,6 +38,12 @@ class _OldTCPClient(TCPClient):
 class _OldHTTPConnection(simple_httpclient._HTTPConnection):
     """A connection that notices an answer which is no HTTP, and checks every host name."""
 
+    def headers_received(self, first_line, headers):
+        if first_line.code < 200:
+            # What follows an interim response could not be taken over.
+            return self._refuse_response()
+        return super(_OldHTTPConnection, self).headers_received(first_line, headers)
+
     def _create_connection(self, stream):
         connection = super(_OldHTTPConnection, self)._create_connection(stream)
         read_response = connection.read_response

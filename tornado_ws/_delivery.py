@@ -235,7 +235,7 @@ class WebSocketProtocol(object):
             self._schedule()
         elif self._lost:
             if not self._queue and not backlog:
-                self._tell()
+                self._tell_in_turn()
         elif self._end is not None and self._awaited is None:
             self._schedule()
         elif wait:
@@ -271,11 +271,16 @@ class WebSocketProtocol(object):
     def _lose(self):
         """Take notice that nothing more can be received."""
         self._lost = True
+        self._end_turns = END_TURNS
         self._forget_end()
         self._go_on()
 
-    def _tell(self):
-        if not self._told:
+    def _tell_in_turn(self):
+        # A callback that is being awaited may not have begun yet.
+        if self._awaited is not None and self._end_turns:
+            self._end_turns -= 1
+            self._schedule()
+        elif not self._told:
             self._told = True
             if self._runner is not None:
                 self._runner.stop()

@@ -21,7 +21,7 @@ CLOSE_UNSUPPORTED_DATA = 1003
 CLOSE_POLICY_VIOLATION = 1008
 
 PING_SECONDS = 30
-GOODBYE_SECONDS = 1.5
+GOODBYE_SECONDS = 1
 MAX_CHAT_BYTES = 4096
 MAX_NAME_LENGTH = 32
 MAX_UNSENT = 500
@@ -83,11 +83,14 @@ class Chat(Client):
         super(Chat, self).open()
         self.tell_all(type="join", present=len(self.everybody()))
 
+    @gen.coroutine
     def on_message(self, message):
-        """Tell all what the client says; the client's own copy sets the pace."""
+        """Tell all what the client says; its own copy sets the pace, and others get their turn."""
         if isinstance(message, bytes):
-            return self.close(CLOSE_UNSUPPORTED_DATA, "text only")
-        return self.tell_all(type="message", text=message)
+            self.close(CLOSE_UNSUPPORTED_DATA, "text only")
+        else:
+            yield self.tell_all(type="message", text=message)
+            yield gen.moment
 
     def on_close(self):
         """Tell those who stay who has left."""

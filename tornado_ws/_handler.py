@@ -89,7 +89,7 @@ class WebSocketHandler(web.RequestHandler):
         return _compat.nothing_to_await()
 
     def _accept(self):
-        handshake.check_upgrade(self.request.headers)
+        handshake.check_upgrade(self.request.headers, self.request.version)
         if not self._semantics.allow_origin(self):
             raise HandshakeError("Cross origin websockets not allowed", 403)
         protocol = self.get_websocket_protocol()

@@ -53,21 +53,24 @@ def _has_token(value, wanted):
     return any(element.strip(" \t").lower() == wanted for element in (value or "").split(","))
 
 
-def check_upgrade(headers):
-    """Check that a request asks for the WebSocket protocol (RFC 6455 section 4.2.1, 3 and 4).
+def check_upgrade(headers, version="HTTP/1.1"):
+    """Check that a request asks for the WebSocket protocol (RFC 6455 section 4.2.1, 1, 3 and 4).
 
     Args:
         headers: The request's headers.
+        version: The request's HTTP version.
 
     Raises:
         HandshakeError: 400 without "an |Upgrade| header field containing the value
             'websocket'" or "a |Connection| header field that includes the token 'Upgrade'",
-            both in any case.
+            both in any case, and for a request that is not "HTTP/1.1 or higher".
     """
     if not _has_token(headers.get("Upgrade"), "websocket"):
         raise HandshakeError('Can "Upgrade" only to "WebSocket".')
     if not _has_token(headers.get("Connection"), "upgrade"):
         raise HandshakeError('"Connection" must be "Upgrade".')
+    if version in ("HTTP/0.9", "HTTP/1.0"):
+        raise HandshakeError("WebSocket needs HTTP/1.1.")
 
 
 def check_version(headers, versions=SERVER_VERSIONS):
