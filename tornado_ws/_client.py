@@ -204,7 +204,8 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             return None
         self.protocol = protocol
         self.selected_subprotocol = protocol.selected_subprotocol
-        protocol._start(self.stream)
+        with _compat.no_stack_context():  # which refers to this connection
+            protocol._start(self.stream)
         future, self._connect_future = self._connect_future, None
         future.set_result(self)
         protocol._go_on()

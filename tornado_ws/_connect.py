@@ -11,7 +11,7 @@ from tornado.ioloop import IOLoop
 
 from tornado_ws import _compat
 from tornado_ws._client import SCHEMES, WebSocketClientConnection
-from tornado_ws._sansio import deflate
+from tornado_ws._sansio import deflate, handshake
 
 _NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
 
@@ -84,6 +84,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
     request = _copy_request(url, connect_timeout)
     if compression_options is not None:
         deflate.check_options(compression_options)
+    handshake.check_subprotocols(subprotocols or ())
     io_loop = io_loop or IOLoop.current()
     future = _compat.new_future(io_loop, ConnectFuture)
     connect = functools.partial(

@@ -224,6 +224,26 @@ def make_key(random_bytes16):
     return _base64(random_bytes16)
 
 
+def check_subprotocols(subprotocols):
+    """Check what a client offers (RFC 6455 section 4.1, 10).
+
+    Args:
+        subprotocols: An iterable of ``str``.
+
+    Returns:
+        A list of them.
+
+    Raises:
+        ValueError: "The elements that comprise this value MUST be non-empty strings with
+            characters in the range U+0021 to U+007E not including separator characters [...] and
+            MUST all be unique strings."
+    """
+    offered = list(subprotocols)
+    if len(set(offered)) < len(offered) or not all(is_token(token) for token in offered):
+        raise ValueError("subprotocols must be unique tokens, not %r" % (offered,))
+    return offered
+
+
 def request_headers(key, subprotocols, extension):
     """Return what makes a GET request an opening handshake (RFC 6455 section 4.1).
 
@@ -236,9 +256,7 @@ def request_headers(key, subprotocols, extension):
         A list of (name, value), native ``str``.
 
     Raises:
-        ValueError: "The elements that comprise this value MUST be non-empty strings with
-            characters in the range U+0021 to U+007E not including separator characters [...] and
-            MUST all be unique strings."
+        ValueError: As `check_subprotocols`.
     """
     items = [
         ("Upgrade", "websocket"),
@@ -246,9 +264,7 @@ def request_headers(key, subprotocols, extension):
         ("Sec-WebSocket-Key", key),
         ("Sec-WebSocket-Version", CLIENT_VERSION),
     ]
-    offered = list(subprotocols or ())
-    if len(set(offered)) < len(offered) or not all(is_token(token) for token in offered):
-        raise ValueError("subprotocols must be unique tokens, not %r" % (offered,))
+    offered = check_subprotocols(subprotocols or ())
     if offered:
         items.append(("Sec-WebSocket-Protocol", ", ".join(str(token) for token in offered)))
     if extension is not None:
