@@ -189,6 +189,31 @@ class Until(object):
             self._on_cancel()
 
 
+def decided(name, result):
+    """Refuse the awaitable that a method returned which has to decide at once.
+
+    An awaitable is true, whatever it will be; as an answer of ``check_origin`` it would let
+    everybody in.
+
+    Args:
+        name: The method's name.
+        result: What it returned.
+
+    Returns:
+        The result.
+
+    Raises:
+        TypeError: It is a Future or another awaitable.
+    """
+    if not is_future(result) and not _is_awaitable(result):
+        return result
+    if is_future(result):
+        result.add_done_callback(lambda future: future.cancelled() or future.exception())
+    elif hasattr(result, "close"):
+        result.close()
+    raise TypeError("%s decides at once: it cannot be a coroutine" % name)
+
+
 def no_result(thread):
     """Return what a call from any thread returns when there is nothing to do.
 
@@ -289,7 +314,8 @@ def _capped_ping_timeout(interval, timeout):
 
 
 def _allow_origin_by_fetch_site(handler):
-    return handler._check_cross_origin(handler.check_origin) is None
+    return handler._check_cross_origin(
+        lambda origin: decided("check_origin", handler.check_origin(origin))) is None
 
 
 def _check_trusted_origin(handler, origin):

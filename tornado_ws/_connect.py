@@ -49,6 +49,13 @@ def _copy_request(url, connect_timeout):
     return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
 
 
+def _connect_later(connect, future):
+    try:
+        connect()
+    except Exception as error:
+        future.set_exception(error)
+
+
 def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
                       on_message_callback=None, compression_options=None, ping_interval=None,
                       ping_timeout=None, max_message_size=None, subprotocols=None,
@@ -95,7 +102,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
     if IOLoop.current(instance=False) is io_loop:
         connect()
     else:
-        io_loop.add_callback(connect)
+        io_loop.add_callback(_connect_later, connect, future)
     if callback is not None:
         io_loop.add_future(future, callback)
     return future

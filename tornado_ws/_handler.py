@@ -128,9 +128,9 @@ class WebSocketHandler(web.RequestHandler):
         if limit is None:
             limit = self._semantics.default_message_limit()
         interval = self.ping_interval or 0
+        options = _compat.decided("get_compression_options", self.get_compression_options())
         return WebSocketProtocol13(
-            self, compression_options=self.get_compression_options(), max_message_size=limit,
-            ping_interval=interval,
+            self, compression_options=options, max_message_size=limit, ping_interval=interval,
             ping_timeout=self._semantics.ping_timeout(interval, self.ping_timeout))
 
     def _switch_protocols(self, answer):

@@ -120,7 +120,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._go_on()
 
     def _select_subprotocol(self, offered):
-        selected = self.handler.select_subprotocol(offered)
+        selected = _compat.decided("select_subprotocol",
+                                   self.handler.select_subprotocol(offered))
         if selected:
             if selected not in offered:
                 raise ValueError("select_subprotocol returned %r, which the client did not offer"

@@ -9,6 +9,7 @@ import collections
 
 from tornado.log import app_log
 
+from tornado_ws import _compat
 from tornado_ws._sansio import handshake
 
 
@@ -35,7 +36,7 @@ class Semantics(collections.namedtuple("Semantics", [
 
 def _allow_origin(handler):
     origin = handshake.request_origin(handler.request.headers)
-    return origin is None or handler.check_origin(origin)
+    return origin is None or _compat.decided("check_origin", handler.check_origin(origin))
 
 
 def _check_origin(handler, origin):
