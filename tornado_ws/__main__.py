@@ -113,7 +113,7 @@ def _send_lines(connection):
 
     It has a file object of its own: at exit Python tears down ``sys.stdin``, which must not be
     locked by a reader then. A server may need more than the 5 seconds it has for its answer to a
-    close (C25) to work off a long pipe; so a long pipe ends with a ping, and the pong closes.
+    close to work off a long pipe; so a long pipe ends with a ping, and the pong closes.
     """
     encoding = sys.stdin.encoding or "utf-8"
     count = 0

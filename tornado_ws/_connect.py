@@ -14,6 +14,9 @@ from tornado_ws._client import SCHEMES, WebSocketClientConnection
 from tornado_ws._sansio import deflate, handshake
 
 _NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
+_AUTHORITY = re.compile(  # RFC 3986 section 3.2: [ userinfo "@" ] host [ ":" port ]
+    r"//(?:[^/?]*@)?(?:\[[^\]/?@]+\]|[^/?@:\[\]]+)(?::([0-9]*))?(?:[/?]|\Z)")
+_MAX_PORT = 65535
 
 
 class ConnectFuture(_compat.Future):
@@ -39,13 +42,17 @@ def _copy_request(url, connect_timeout):
     else:
         request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout,
                                          request_timeout=connect_timeout)
-    scheme, colon, rest = request.url.partition(":")
+    url = to_unicode(request.url)
+    scheme, colon, rest = url.partition(u":")
     if scheme.lower() not in SCHEMES or not colon:
-        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % request.url)
+        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % url)
     # RFC 6455 section 3: "Fragment identifiers [...] MUST NOT be used on these URIs."
-    if "#" in rest or _NOT_IN_URL.search(to_unicode(rest)):
-        raise ValueError("a WebSocket URL has no fragment, space or control character: %r"
-                         % request.url)
+    if u"#" in rest or _NOT_IN_URL.search(rest):
+        raise ValueError("a WebSocket URL has no fragment, space or control character: %r" % url)
+    authority = _AUTHORITY.match(rest)
+    if authority is None or int(authority.group(1) or 0) > _MAX_PORT:
+        raise ValueError("a WebSocket URL names a host, and a port up to %d: %r"
+                         % (_MAX_PORT, url))
     return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
 
 

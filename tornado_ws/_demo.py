@@ -4,7 +4,7 @@
 page at ``/`` talks to both. It uses the public interface only and may serve as an example.
 
 No client can hurt another. ``serial_messages`` makes a handler take the next message only when
-the answer to the one before has left (C20), so a client that does not read is not read from either.
+the answer to the one before has left, so a client that does not read is not read from either.
 Chat lines have to go out to everybody at once: who falls too far behind is shut out.
 """
 from __future__ import absolute_import, division, print_function

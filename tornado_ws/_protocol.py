@@ -244,19 +244,19 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def write_message(self, message, binary=False):
         """Send a message; see `WebSocketHandler.write_message`."""
-        if _current_thread() != self._thread:
-            return self._from_thread(self.write_message, message, binary)
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
+        if _current_thread() != self._thread:
+            return self._from_thread(self.write_message, message, binary)
         opcode, payload = encode_message(message, binary)
         return self._write(self._core.send_message(opcode, payload))
 
     def write_ping(self, data):
         """Send a ping; see `WebSocketHandler.ping`."""
-        if _current_thread() != self._thread:
-            return self._from_thread(self.write_ping, data)
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
+        if _current_thread() != self._thread:
+            return self._from_thread(self.write_ping, data)
         self._write_frame(True, OP_PING, utf8(data))
 
     def _write_frame(self, fin, opcode, data, flags=0):
