@@ -1,0 +1,1 @@
+"""CPU time per message of tornado_ws and its peers: ``python -m benchmarks``."""

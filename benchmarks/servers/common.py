@@ -1,0 +1,57 @@
+"""What the programs under test have in common: their command line and the listening socket.
+
+Runs on Python 2.7 and 3.
+"""
+from __future__ import absolute_import, division, print_function
+
+import argparse
+import signal
+import socket
+import ssl
+import sys
+
+LIFETIME = 900  # seconds after which a forgotten program ends
+BACKLOG = 1024
+MAX_MESSAGE = 1 << 27  # bytes; above the largest message of any workload
+DRAIN_EVERY = 100  # messages sent from a loop between two waits for flow control
+
+
+def arguments():
+    """Returns the parsed command line.
+
+    ``mode`` is what to do with a message: ``echo`` and ``echo_async`` send it back, ``count``
+    answers every ``--every`` messages with the number received so far, ``send`` sends it
+    ``--copies`` times, ``fanout`` sends it to all connections. With ``--client URL`` the
+    program connects to URL and does this there (``count_callback``: by a message callback).
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode")
+    parser.add_argument("--module", help="the module that provides the API")
+    parser.add_argument("--client", metavar="URL")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--deflate", action="store_true")
+    parser.add_argument("--tls", metavar="PEM", help="certificate and key")
+    signal.alarm(LIFETIME)
+    return parser.parse_args()
+
+
+def listen():
+    """Opens a socket on a free port of 127.0.0.1 and prints the port."""
+    # the protocol is named because asyncio sets TCP_NODELAY only on sockets that name it
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.setblocking(False)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(BACKLOG)
+    print(sock.getsockname()[1])
+    sys.stdout.flush()
+    return sock
+
+
+def tls_context(pem):
+    """Returns the server's TLS context, or None without a certificate."""
+    if pem is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context

@@ -1,0 +1,109 @@
+"""tornado.websocket and tornado_ws.websocket: the same program for both (``--module``)."""
+from __future__ import absolute_import, division, print_function
+
+import importlib
+import sys
+
+import common
+import tornado
+from tornado import gen
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.web import Application
+
+if sys.version_info >= (3,) and tornado.version_info >= (4, 5):
+    import tornado_native as coroutines
+else:
+    import tornado_generator as coroutines
+
+ARGS = common.arguments()
+websocket = importlib.import_module(ARGS.module)
+
+
+class Handler(websocket.WebSocketHandler):
+    connections = set()
+
+    def open(self):
+        self.set_nodelay(True)
+        self.count = 0
+        self.connections.add(self)
+
+    def on_close(self):
+        self.connections.discard(self)
+
+    def get_compression_options(self):
+        return {} if ARGS.deflate else None
+
+
+class Echo(Handler):
+    def on_message(self, message):
+        self.write_message(message, isinstance(message, bytes))
+
+
+class EchoAsync(Handler):
+    on_message = coroutines.echo_message
+
+
+class Count(Handler):
+    def on_message(self, message):
+        self.count += 1
+        if not self.count % ARGS.every:
+            self.write_message(str(self.count))
+
+
+class Send(Handler):
+    @gen.coroutine
+    def on_message(self, message):
+        for i in range(1, ARGS.copies + 1):
+            future = self.write_message(message, True)
+            if not i % common.DRAIN_EVERY:
+                yield future
+
+
+class FanOut(Handler):
+    def on_message(self, message):
+        for connection in self.connections:
+            connection.write_message(message)
+
+
+HANDLERS = {"echo": Echo, "echo_async": EchoAsync, "count": Count, "send": Send,
+            "fanout": FanOut}
+
+
+def serve():
+    application = Application([("/", HANDLERS[ARGS.mode])],
+                              websocket_max_message_size=common.MAX_MESSAGE)
+    server = HTTPServer(application, ssl_options=common.tls_context(ARGS.tls))
+    server.add_socket(common.listen())
+    IOLoop.current().start()
+
+
+class Counter(object):
+    """Counts by ``on_message_callback``."""
+
+    def __init__(self):
+        self.count = 0
+        self.connection = websocket.websocket_connect(
+            ARGS.client, on_message_callback=self.on_message)
+
+    def on_message(self, message):
+        if message is None:
+            IOLoop.current().stop()
+            return
+        self.count += 1
+        if not self.count % ARGS.every:
+            self.connection.result().write_message(str(self.count))
+
+
+def connect():
+    if ARGS.mode == "count_callback":
+        Counter()
+        IOLoop.current().start()
+    else:
+        function = coroutines.count if ARGS.mode == "count" else coroutines.echo
+        connecting = websocket.websocket_connect
+        IOLoop.current().run_sync(lambda: function(connecting(ARGS.client), ARGS.every))
+
+
+if __name__ == "__main__":
+    connect() if ARGS.client else serve()
