@@ -1,0 +1,93 @@
+"""Sums up a run of tox.
+
+    python .ci/summary.py RESULT STATUS ENVIRONMENT...
+
+``RESULT`` is what ``tox --result-json`` wrote, ``STATUS`` the exit status of tox. Prints a line
+for each environment, what was skipped and why, and last ``N passed, N failed``. An environment
+that failed otherwise than by tests counts as one failure, and so does one that did not run.
+"""
+from __future__ import absolute_import, division, print_function
+
+import collections
+import json
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+VERSIONS = """
+import sys
+versions = "Python %d.%d.%d" % sys.version_info[:3]
+try:
+    import tornado
+    versions += ", Tornado " + tornado.version
+except ImportError:
+    pass
+print(versions)
+"""
+
+
+def read_tests(environment, skips):
+    """Returns how many tests passed, failed and were skipped in an environment.
+
+    Args:
+        environment: The name of the environment.
+        skips: A counter to which the skipped tests are added, as pairs of name and reason.
+    """
+    counts = collections.Counter()
+    path = os.path.join(".tox", environment, "junit.xml")
+    if not os.path.exists(path):
+        return counts
+    for case in ElementTree.parse(path).iter("testcase"):
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts["failed"] += 1
+        elif skipped is not None:
+            counts["skipped"] += 1
+            skips[case.get("name"), skipped.get("message")] += 1
+        else:
+            counts["passed"] += 1
+    return counts
+
+
+def describe(environment):
+    """Returns which Python and Tornado an environment has, as far as it has them."""
+    python = os.path.join(".tox", environment, "bin", "python")
+    if not os.path.exists(python):
+        return ""
+    return subprocess.run(
+        [python, "-c", VERSIONS], stdout=subprocess.PIPE, universal_newlines=True).stdout.strip()
+
+
+def read_results(path):
+    """Returns what tox wrote: for each environment a dict. Empty if tox did not get so far."""
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        return json.load(file)["testenvs"]
+
+
+def main(path, status, *environments):
+    """Prints the summary and returns the exit status."""
+    results = read_results(path)
+    total = collections.Counter()
+    skips = collections.Counter()
+    for name in environments:
+        result = results.get(name, {}).get("result", {})
+        counts = read_tests(name, skips)
+        if not result.get("success") and not counts["failed"]:
+            counts["failed"] = 1
+        total += counts
+        print("{:27} {:4}  {:5d} passed {:3d} failed {:3d} skipped {:5.0f} s  {}".format(
+            name, "ok" if result.get("success") else "FAIL", counts["passed"], counts["failed"],
+            counts["skipped"], result.get("duration", 0), describe(name)))
+    for (name, reason), times in sorted(skips.items()):
+        print("skipped {} times: {}: {}".format(times, name, reason))
+    if int(status) and not total["failed"]:
+        total["failed"] = 1
+    print("{} passed, {} failed".format(total["passed"], total["failed"]))
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

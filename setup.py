@@ -1,0 +1,70 @@
+"""Packaging of tornado_ws: one sdist and one wheel for Python 2.7 and 3.6+.
+
+Kept to what setuptools 44, the last for Python 2.7, and the newest setuptools both understand.
+"""
+from __future__ import absolute_import, division, print_function
+
+import io
+import os
+import re
+
+from setuptools import setup
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(*names):
+    """Returns the text of a file of the project, given by the parts of its path."""
+    with io.open(os.path.join(HERE, *names), encoding="utf-8") as file:
+        return file.read()
+
+
+def find_version():
+    """Returns the package's version without importing the package: it is written there only."""
+    return re.search(r'^__version__ = "([^"]+)"$', read("tornado_ws", "__init__.py"), re.M).group(1)
+
+
+setup(
+    name="tornado_ws",
+    version=find_version(),
+    description="Tornado 4.3's websocket module, on every Tornado from 4.3 on and every Python",
+    long_description=read("README.rst"),
+    long_description_content_type="text/x-rst",
+    author="tornado_ws developers",
+    license="Apache-2.0",
+    keywords="websocket tornado rfc6455 rfc7692 permessage-deflate",
+    packages=["tornado_ws", "tornado_ws._sansio"],
+    package_data={
+        "tornado_ws": ["*.pyi", "py.typed"],
+        "tornado_ws._sansio": ["*.pyi", "py.typed"],
+    },
+    zip_safe=False,
+    python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
+    install_requires=[
+        "tornado>=4.3; python_version<'3.10'",
+        # Tornado 4 and 5 cannot be imported there: they need names that left ``collections``.
+        "tornado>=6.0; python_version>='3.10'",
+    ],
+    entry_points={"console_scripts": ["tornado_ws = tornado_ws.__main__:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python",
+        "Programming Language :: Python :: 2",
+        "Programming Language :: Python :: 2.7",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.6",
+        "Programming Language :: Python :: 3.7",
+        "Programming Language :: Python :: 3.8",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: Implementation :: CPython",
+        "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Software Development :: Libraries :: Python Modules",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,30 @@
+"""What all tests share: which files are collected, how Hypothesis works, how coverage spreads.
+
+Warnings are errors: see ``filterwarnings`` in ``setup.cfg``.
+"""
+from __future__ import absolute_import, division, print_function
+
+import os
+import sys
+
+from hypothesis import HealthCheck, settings
+
+collect_ignore_glob = []
+if sys.version_info < (3,):
+    collect_ignore_glob.append("*_py3.py")
+try:
+    import websockets  # noqa: F401
+except ImportError:
+    collect_ignore_glob.append("*_websockets_py3.py")
+
+# How long an example takes says more about the machine than about the code: no deadlines.
+settings.register_profile(
+    "usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run: what fails in one can be repeated in the next.
+settings.register_profile("repeatable", settings.get_profile("usual"), derandomize=True)
+settings.register_profile("thorough", settings.get_profile("usual"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+# Processes that tests start are measured as the tests are.
+if "COVERAGE_RCFILE" in os.environ:
+    os.environ["COVERAGE_PROCESS_START"] = os.environ["COVERAGE_RCFILE"]
