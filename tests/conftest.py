@@ -18,8 +18,11 @@ except ImportError:
     collect_ignore_glob.append("*_websockets_py3.py")
 
 # How long an example takes says more about the machine than about the code: no deadlines.
-settings.register_profile(
-    "usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+usual = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if sys.version_info < (3,):
+    # The last Hypothesis for Python 2 spends minutes on what it remembers of earlier runs.
+    usual["database"] = None
+settings.register_profile("usual", **usual)
 # The same examples in every run: what fails in one can be repeated in the next.
 settings.register_profile("repeatable", settings.get_profile("usual"), derandomize=True)
 settings.register_profile("thorough", settings.get_profile("usual"), max_examples=2000)

@@ -83,6 +83,9 @@ class WebSocketHandler(web.RequestHandler):
             self._accept()
         except HandshakeError as error:
             self._refuse(error)
+        except _compat.CancelledError:  # which old Tornados do not answer
+            self.log_exception(*sys.exc_info())
+            self.send_error(500)
         if self._semantics.get_waits and self._opened and not self._on_close_called:
             self._closed_future = _compat.new_future(self.stream.io_loop)
             return _compat.Until(self._closed_future, self.stream.close)
@@ -95,12 +98,7 @@ class WebSocketHandler(web.RequestHandler):
         protocol = self.get_websocket_protocol()
         if protocol is None:
             raise HandshakeError("WebSocket version not supported", 426)
-        self.ws_connection = protocol
-        try:
-            protocol.accept_connection(self)
-        except Exception:
-            self.ws_connection = None
-            raise
+        protocol.accept_connection(self)
 
     def _refuse(self, error):
         self.set_status(error.status, _REASONS[error.status])
@@ -159,7 +157,8 @@ class WebSocketHandler(web.RequestHandler):
         self.stream = self.request.connection.detach()
         return head, self.stream
 
-    def _open(self):
+    def _open(self, protocol):
+        self.ws_connection = protocol
         self._semantics.after_upgrade(self)
         self._opened = True
         return self.open(*self.open_args, **self.open_kwargs)

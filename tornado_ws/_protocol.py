@@ -135,7 +135,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def _open(self):
         try:
-            result = self.handler._open()
+            result = self.handler._open(self)
             if result is not None:
                 self._await(result, self.handler._serial_open)
         except _compat.CALLBACK_ERRORS:

@@ -135,12 +135,6 @@ def version_7(run):
 
 
 @scenario
-def http_1_0(run):
-    """An HTTP/1.0 request with everything else in place."""
-    return shake(run, version=b"HTTP/1.0")
-
-
-@scenario
 def subprotocol_chosen(run):
     """C9: the tokens come in order; the chosen one is in the answer."""
     def select_subprotocol(handler, subprotocols):

@@ -208,7 +208,7 @@ for _name, _answer, _message, _reason in (
         ("unmasked_frame_to_the_server", sent("81", b"bare"),
          [["on_message", ("text", b"bare")]], b"frame is not masked"),
         ("non_minimal_length", sent("81", b"x"),
-         [["on_message", ("text", b"x")]], b"length is not minimal"),
+         [["on_message", ("text", b"x")]], b"length is not minimal or too large"),
         ("rsv1_on_a_ping", sent("8a", b"data"), [], b"reserved bit set")):
     differ(_name,
            ("wire", "C29", [_answer, close(1000), "end"], [close(1002, _reason), "end"]),
