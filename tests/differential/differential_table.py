@@ -254,11 +254,12 @@ differ("client_on_a_loop_that_is_not_current",
         []))
 differ("client_reads_after_the_end", (
     "app", "C41", [_READ_NONE, ["again", False, False]], [_READ_NONE, ["again", None, True]]))
-differ("client_reads_twice_at_once", ("app", "C41",
+differ("client_reads_twice_at_once", (
+    "app", "C41",
     [["second read", raised("AssertionError")], ["read", ("text", b"one")], _READ_NONE],
     [["second read", ("object", "Future")], ["read", ("text", b"one")], _READ_NONE]))
-differ("client_request_and_connect_timeout", ("app", "C39",
-    [["connect", raised("AssertionError")]], [["connect", ("object", "Future")]]))
+differ("client_request_and_connect_timeout", (
+    "app", "C39", [["connect", raised("AssertionError")]], [["connect", ("object", "Future")]]))
 differ("client_writes_after_own_close", (
     "app", "C43", [["write_message", raised("AttributeError")], _READ_NONE],
     [["write_message", raised("WebSocketClosedError")], _READ_NONE]))
