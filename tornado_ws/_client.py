@@ -56,6 +56,12 @@ class _Listener(object):
         if connection is not None:
             connection.on_connection_close()
 
+    def check_callback(self, future):
+        try:
+            future.result()
+        except _compat.CALLBACK_ERRORS:
+            self._log_callback_error()
+
     def _log_callback_error(self):
         app_log.error("Uncaught exception in %s", self.path, exc_info=True)
 
@@ -336,6 +342,8 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         future = self._closed_future = _compat.new_future(self.io_loop)
         if self._closed:
             future.set_result(None)
+        else:
+            self._listener.anchor = self  # until it is told
         self.close()
         return future
 
@@ -346,9 +354,17 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         elif not self._closed:
             self._closed = True
             self.tcp_client.close()
-            self.on_message(None)
+            self._tell_the_end()
             if self._closed_future is not None and not self._closed_future.done():
                 self._closed_future.set_result(None)
+
+    def _tell_the_end(self):
+        try:
+            future = _compat.as_future(self.on_message(None))
+            if future is not None:
+                future.add_done_callback(self._listener.check_callback)
+        except _compat.CALLBACK_ERRORS:
+            self._listener._log_callback_error()
 
 
 def _end_read(future, iterating):

@@ -63,6 +63,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._compression_options = compression_options
         self._thread = None
         self._keepalive = None
+        self._heard = None        # how far messages had come when the last ping went out
         self._waiting = None      # the timer of the closing handshake
         self._pong_future = None  # the pong under way
         self._pending_pong = None
@@ -224,13 +225,18 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._send_pong(pending)
 
     def _send_keepalive(self):
+        self._heard = self._progress()
         try:
             self._write_frame(True, OP_PING, b"")
         except (WebSocketClosedError, StreamBufferFullError):
             self._abort()
 
+    def _progress(self):
+        return self._core.message_bytes_in, self._core.bytes_missing
+
     def _on_ping_timeout(self):
-        if self._transport.paused:
+        # A message that came since the ping is a sign of life; the pong may wait behind it.
+        if self._transport.paused or self._progress() != self._heard:
             return False
         self.close(reason="ping timed out")
         return True
