@@ -32,6 +32,7 @@ class _Listener(object):
     """
 
     _serial_messages = (False, True)
+    _ends_in_order = True
 
     def __init__(self, connection):
         self._connection = weakref.ref(connection)
@@ -124,12 +125,18 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
 
     def __del__(self):
         protocol = self.protocol
-        if protocol is not None and not protocol.is_closing():
+        if protocol is None or protocol.is_closing():
+            return
+        try:
+            protocol.abort_from_anywhere()
+            self.tcp_client.close()
+        except Exception:  # the loop is closed, or the interpreter is ending
+            if protocol.stream.socket is not None:
+                protocol.stream.socket.close()
+        if warnings is not None and _compat is not None:
             warnings.warn("unclosed WebSocketClientConnection to %s"
                           % self.parsed.netloc.rpartition("@")[2],
                           _compat.ResourceWarning, stacklevel=2)
-            protocol.abort_from_anywhere()
-            self.tcp_client.close()
 
     @property
     def close_code(self):

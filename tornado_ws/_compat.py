@@ -249,6 +249,8 @@ def call_in_loop(io_loop, function, *args):
             outcome.set_result(future.result())
         except CALLBACK_ERRORS as error:
             outcome.set_exception(error)
+        finally:
+            future = None  # the traceback refers to this frame
 
     def run():
         try:

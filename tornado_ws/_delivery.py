@@ -113,18 +113,25 @@ class WebSocketProtocol(object):
         if future is None:
             return None
         if future.done():
-            future.result()
+            try:
+                future.result()
+            finally:
+                future = result = None  # the traceback refers to this frame
             return None
         future.add_done_callback(self._on_callback_done)
         return future
 
     def _on_callback_done(self, future):
+        awaited = self._awaited is future
+        if awaited:
+            self._awaited = None
         try:
             future.result()
         except _compat.CALLBACK_ERRORS:
             self._callback_failed()
-        if self._awaited is future:
-            self._awaited = None
+        finally:
+            future = None  # the traceback refers to this frame
+        if awaited:
             self._deliver_queue()
 
     # Delivery.
@@ -276,6 +283,8 @@ class WebSocketProtocol(object):
         self._go_on()
 
     def _tell_in_turn(self):
+        if self._awaited is not None and self.handler._ends_in_order:
+            return  # the end is told as the last message
         # A callback that is being awaited may not have begun yet.
         if self._awaited is not None and self._end_turns:
             self._end_turns -= 1

@@ -45,6 +45,7 @@ class WebSocketHandler(web.RequestHandler):
     _opened = False
     _on_close_called = False
     _closed_future = None
+    _ends_in_order = False
 
     def __init__(self, application, request, **kwargs):
         self.ws_connection = None
@@ -174,8 +175,7 @@ class WebSocketHandler(web.RequestHandler):
             *args: Positional groups of the ``URLSpec``.
             **kwargs: Named groups of the ``URLSpec``.
 
-        Returns:
-            Nothing, or an awaitable.
+        Returns: Nothing, or an awaitable.
         """
 
     def on_message(self, message):
@@ -186,8 +186,7 @@ class WebSocketHandler(web.RequestHandler):
         Args:
             message: unicode for a text message, bytes for a binary one.
 
-        Returns:
-            Nothing, or an awaitable.
+        Returns: Nothing, or an awaitable.
         """
         raise NotImplementedError
 
@@ -206,9 +205,9 @@ class WebSocketHandler(web.RequestHandler):
         """
 
     def on_close(self):
-        """Called once when the connection is over, if `open` was called before.
+        """Called once, after `open`, when the connection is over.
 
-        ``close_code`` and ``close_reason`` then hold what the peer's close frame said, or None.
+        ``close_code`` and ``close_reason`` hold what the peer's close frame said, or None.
         """
 
     def select_subprotocol(self, subprotocols):
@@ -252,7 +251,7 @@ class WebSocketHandler(web.RequestHandler):
 
     @property
     def ping_interval(self):
-        """Seconds between pings: setting ``websocket_ping_interval``; None or 0 for none."""
+        """Seconds between pings: ``websocket_ping_interval``; None or 0 for none."""
         return self.settings.get("websocket_ping_interval", None)
 
     @property
@@ -279,7 +278,7 @@ class WebSocketHandler(web.RequestHandler):
     def write_message(self, message, binary=False):
         """Send a message.
 
-        May be called from any thread; then the result is a ``concurrent.futures.Future``.
+        May be called from any thread; the result is then a ``concurrent.futures.Future``.
 
         Args:
             message: A dict (sent as JSON text), str or UTF-8 bytes; with ``binary`` also a
@@ -370,6 +369,8 @@ class WebSocketHandler(web.RequestHandler):
             future.result()
         except _compat.CALLBACK_ERRORS:
             self.log_exception(*sys.exc_info())
+        finally:
+            future = None
 
     def _log_callback_error(self):
         self._semantics.log_exception(self)

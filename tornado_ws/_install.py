@@ -128,5 +128,17 @@ def _modules_that_hold(module):
     defined.add(id(module))
     return sorted(
         name for name, other in list(sys.modules.items())
-        if other is not None and name.split(".")[0] not in ("tornado", "tornado_ws")
-        and any(id(value) in defined for value in list(getattr(other, "__dict__", {}).values())))
+        if name.split(".")[0] not in ("tornado", "tornado_ws", "__mp_main__")
+        and any(_refers(value, defined) for value in _values(other)))
+
+
+def _values(module):
+    try:
+        return list(vars(module).values())
+    except Exception:  # what stands in sys.modules may be anything
+        return []
+
+
+def _refers(value, defined):
+    return id(value) in defined or issubclass(type(value), type) and any(
+        id(base) in defined for base in value.__mro__)

@@ -7,6 +7,8 @@ or the stream was closed. *Lost*: no more can be received either.
 """
 from __future__ import absolute_import, division, print_function
 
+import sys
+
 from tornado.escape import utf8
 from tornado.iostream import StreamBufferFullError
 from tornado.log import gen_log
@@ -329,7 +331,11 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._lose()
 
     def _callback_failed(self):
-        self.handler._log_callback_error()
+        over = self._lost or self.stream.closed()
+        if over and isinstance(sys.exc_info()[1], WebSocketClosedError):
+            gen_log.debug("A callback wrote to a connection that was closed meanwhile")
+        else:
+            self.handler._log_callback_error()
         self._failed = True
         self._queue.clear()
         self._fail(CLOSE_INTERNAL_ERROR, None)

@@ -97,7 +97,7 @@ class Transport(object):
             return  # of a closed stream the close callback reads the rest
         try:
             future = self.stream.read_bytes(self.read_size, partial=True)
-        except StreamClosedError:
+        except (StreamClosedError, EnvironmentError):
             return
         self._read_future = future
         if future.done():
@@ -114,11 +114,9 @@ class Transport(object):
             self._read()
 
     def _take(self, future):
-        try:
-            data = future.result()
-        except StreamClosedError:
+        if future.cancelled() or future.exception() is not None:
             return False  # the close callback comes
-        self._on_data(data)
+        self._on_data(future.result())
         return True
 
     def _on_stream_close(self):
@@ -128,8 +126,10 @@ class Transport(object):
         try:
             while self._take(self.stream.read_bytes(READ_SIZE, partial=True)):
                 pass
-        except StreamClosedError:
+        except (StreamClosedError, EnvironmentError):
             pass  # no more bytes
+        if self.stream.error is not None:
+            self.stream.error.__traceback__ = None  # it refers to the frames that used the stream
         if self._timer is not None:
             self.io_loop.remove_timeout(self._timer)
         on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore

@@ -1,5 +1,5 @@
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
@@ -196,3 +196,6 @@ class _PerMessageDeflateDecompressor:
     ) -> None: ...
     def decompress(self, data: bytes) -> bytes: ...
     def feed(self, data: bytes, final: bool, max_length: int | None) -> bytes: ...
+    def feed_pieces(
+        self, data: bytes, final: bool, max_length: int | None
+    ) -> Iterator[tuple[bytes, bool]]: ...

@@ -245,6 +245,7 @@ class Connection(object):
 
     def _fail(self, events, error):
         self.discard()
+        error.__traceback__ = None  # it refers to the frame that has the events
         events.append((PROTOCOL_ERROR, error))
 
     def discard(self):

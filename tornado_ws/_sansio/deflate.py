@@ -377,7 +377,8 @@ class PerMessageDeflateDecompressor(object):
             self._final_blocks += 1
             if self._final_blocks > _MAX_FINAL_BLOCKS:
                 raise ProtocolError(_CLOSE_INVALID_DATA, "too many final deflate blocks")
-        return piece, len(data) - unused - len(context.unconsumed_tail)
+        # At a stream's end zlib may give the rest as both.
+        return piece, len(data) - (unused or len(context.unconsumed_tail))
 
 
 def create_codecs(role, parameters, options, max_message_size):
