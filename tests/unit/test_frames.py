@@ -1,0 +1,302 @@
+"""Frames: RFC 6455 section 5.2 to 5.7 and 7.4, C24, C29."""
+from __future__ import absolute_import, division, print_function
+
+import struct
+
+import pytest
+from core_frames import MASK, frame, mask, raw
+
+from tornado_ws._sansio import frames
+from tornado_ws._sansio.errors import ProtocolError
+
+HELLO = b"Hello"
+KIB = bytes(bytearray(i % 256 for i in range(256)))
+
+# Section 5.7: the frame's first bytes, its first byte, its payload, its masking key.
+RFC_EXAMPLES = [
+    ("81 05 48 65 6c 6c 6f", 0x81, HELLO, None),
+    ("81 85 37 fa 21 3d 7f 9f 4d 51 58", 0x81, HELLO, MASK),
+    ("01 03 48 65 6c", 0x01, b"Hel", None),
+    ("80 02 6c 6f", 0x80, b"lo", None),
+    ("89 05 48 65 6c 6c 6f", 0x89, HELLO, None),
+    ("8a 85 37 fa 21 3d 7f 9f 4d 51 58", 0x8a, HELLO, MASK),
+    ("82 7e 01 00", 0x82, KIB, None),
+    ("82 7f 00 00 00 00 00 01 00 00", 0x82, KIB * 256, None),
+]
+
+# A payload length and the bytes that say it, section 5.2.
+LENGTHS = [
+    (0, "00"),
+    (1, "01"),
+    (125, "7d"),
+    (126, "7e 00 7e"),
+    (127, "7e 00 7f"),
+    (0xffff, "7e ff ff"),
+    (0x10000, "7f 00 00 00 00 00 01 00 00"),
+    (0xffffffff, "7f 00 00 00 00 ff ff ff ff"),
+    (0x7fffffffffffffff, "7f 7f ff ff ff ff ff ff ff"),
+]
+
+
+def with_mask_bit(length):
+    first, rest = length[:2], length[2:]
+    return "%02x%s" % (int(first, 16) | 0x80, rest)
+
+
+def code_of(error):
+    return error.value.close_code
+
+
+@pytest.mark.parametrize("text, first, payload, key", RFC_EXAMPLES)
+def test_examples_of_the_rfc_are_read(text, first, payload, key):
+    data = raw(text)
+    header = frames.parse_header(data, 0, key is not None, False)
+    assert header == (first, len(payload), key, min(len(data), header.start))
+    if len(data) > header.start:
+        taken = data[header.start:]
+        assert (frames.mask_bytes(key, taken) if key else taken) == payload
+
+
+@pytest.mark.parametrize("text, first, payload, key", RFC_EXAMPLES)
+def test_examples_of_the_rfc_are_written(text, first, payload, key):
+    if key is None:
+        data = frames.encode_frame(first, payload)
+    else:
+        data = frames.encode_masked_frame(first, payload, key, frames.mask_bytes)
+    assert data.startswith(raw(text))
+    assert data == frame(first, payload, key)
+
+
+@pytest.mark.parametrize("length, text", LENGTHS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_lengths_are_written_and_read_in_as_few_bytes_as_possible(length, text, masked):
+    head = raw("82" + (with_mask_bit(text) if masked else text))
+    assert frames.build_header(0x82, length, masked) == head
+    key = MASK if masked else b""
+    start = len(head + key)
+    assert frames.parse_header(head + key, 0, masked, False) == (0x82, length, key or None, start)
+
+
+@pytest.mark.parametrize("length, text", LENGTHS)
+def test_a_header_is_waited_for_until_it_is_whole(length, text):
+    data = raw("82" + with_mask_bit(text)) + MASK
+    for end in range(len(data)):
+        assert frames.parse_header(data[:end], 0, True, False) is None
+    assert frames.parse_header(data + b"payload", 0, True, False).length == length
+
+
+def test_a_header_is_read_where_it_stands():
+    data = b"before" + raw("82 85") + MASK + b"after"
+    assert frames.parse_header(data, 6, True, False) == (0x82, 5, MASK, 12)
+    header = frames.parse_header(b"\x00" * 3 + raw("82 7e 01 00"), 3, False, False)
+    assert (header.first, header.length, header.key, header.start) == (0x82, 256, None, 7)
+    assert frames.parse_header(data, len(data), True, False) is None
+
+
+def allowed_first_bytes(deflate):
+    """Write down section 5.2 and RFC 7692 section 6 independently: every valid first byte."""
+    control = [0x88, 0x89, 0x8a]
+    plain = [fin | opcode for fin in (0, 0x80) for opcode in (0, 1, 2)]
+    compressed = [fin | 0x40 | opcode for fin in (0, 0x80) for opcode in (1, 2)]
+    return set(control + plain + (compressed if deflate else []))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("deflate", [False, True])
+def test_every_first_byte_is_allowed_or_a_protocol_error(masked, deflate):
+    """C29: reserved bits and opcodes, RSV1 out of place, a fragmented control frame."""
+    accepted = set()
+    for first in range(256):
+        data = frame(first, b"", MASK if masked else None)
+        try:
+            assert frames.parse_header(data, 0, masked, deflate).first == first
+        except ProtocolError as error:
+            assert error.close_code == 1002
+        else:
+            accepted.add(first)
+    assert accepted == allowed_first_bytes(deflate)
+
+
+def test_a_wrong_first_byte_is_found_when_nothing_follows():
+    """C29: what is wrong is said as soon as its byte is there."""
+    for deflate in (False, True):
+        refused = set()
+        for first in range(256):
+            try:
+                header = frames.parse_header(bytes(bytearray([first])), 0, True, deflate)
+            except ProtocolError as error:
+                assert error.close_code == 1002
+                refused.add(first)
+            else:
+                assert header is None
+        assert refused == set(range(256)) - allowed_first_bytes(deflate)
+
+
+@pytest.mark.parametrize("masked, text", [
+    (True, "81 05"), (False, "81 85"), (True, "88 00"), (False, "80 80"), (True, "82 7e"),
+    (False, "82 ff")])
+def test_masking_is_required_of_clients_and_forbidden_to_servers(masked, text):
+    """C29, section 5.1; two bytes are enough to know."""
+    with pytest.raises(ProtocolError) as error:
+        frames.parse_header(raw(text), 0, masked, False)
+    assert code_of(error) == 1002
+
+
+@pytest.mark.parametrize("first", ["88", "89", "8a"])
+@pytest.mark.parametrize("second", ["7e", "7f"])
+def test_control_frames_are_short(first, second):
+    """C29, section 5.5: "MUST have a payload length of 125 bytes or less"."""
+    assert frames.parse_header(raw(first + "7d"), 0, False, False).length == 125
+    with pytest.raises(ProtocolError) as error:
+        frames.parse_header(raw(first + second), 0, False, False)
+    assert code_of(error) == 1002
+
+
+@pytest.mark.parametrize("text", [
+    "7e 00 00", "7e 00 01", "7e 00 7d",
+    "7f 00 00 00 00 00 00 00 00", "7f 00 00 00 00 00 00 00 7d", "7f 00 00 00 00 00 00 00 7e",
+    "7f 00 00 00 00 00 00 ff ff",
+    "7f 80 00 00 00 00 00 00 00", "7f ff ff ff ff ff ff ff ff", "7f 80 00 00 00 00 01 00 00"])
+def test_lengths_that_are_not_minimal_or_too_large_are_refused(text):
+    """C29, section 5.2; the masking key is not waited for."""
+    for data, masked in ((raw("82" + text), False), (raw("82" + with_mask_bit(text)), True)):
+        assert frames.parse_header(data[:-1], 0, masked, False) is None
+        with pytest.raises(ProtocolError) as error:
+            frames.parse_header(data, 0, masked, False)
+        assert code_of(error) == 1002
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_table_of_short_frames_is_what_the_header_says(masked):
+    """The straight path takes unfragmented text and binary of up to 125 bytes, nothing else."""
+    expected = {}
+    for first in range(256):
+        for second in range(256):
+            if first in (0x81, 0x82) and second & 0x7f < 126 and bool(second & 0x80) == masked:
+                expected[bytes(bytearray([first, second]))] = (first & 0x0f, second & 0x7f)
+    assert frames.short_heads(masked) == expected
+    for head, (opcode, length) in expected.items():
+        header = frames.parse_header(head + MASK, 0, masked, False)
+        assert (header.first, header.length) == (0x80 | opcode, length)
+
+
+@pytest.mark.parametrize("first", sorted(allowed_first_bytes(True)))
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
+def test_frames_of_every_kind_and_length_class_are_written(first, size):
+    payload = KIB[:1] * size
+    assert frames.encode_frame(first, payload) == frame(first, payload)
+    masked = frames.encode_masked_frame(first, payload, MASK, frames.mask_bytes)
+    assert masked == frame(first, payload, MASK)
+
+
+def test_the_masking_function_that_is_given_is_used():
+    seen = []
+
+    def reverse(key, data):
+        seen.append((key, data))
+        return data[::-1]
+
+    assert frames.encode_masked_frame(0x81, HELLO, MASK, reverse) == raw("81 85") + MASK + b"olleH"
+    assert seen == [(MASK, HELLO)]
+
+
+@pytest.mark.parametrize("size", list(range(10)) + [255, 256, 257, 4099])
+@pytest.mark.parametrize("key", [MASK, b"\x00" * 4, b"\xff" * 4, b"\x00\x01\x80\xff"])
+def test_masking_in_python_is_what_the_definition_says(size, key):
+    """Section 5.3."""
+    data = (KIB * 17)[:size]
+    masked = frames.mask_bytes(key, data)
+    assert type(masked) is bytes
+    assert masked == mask(key, data)
+    assert frames.mask_bytes(key, masked) == data
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 5, 8])
+def test_a_masking_key_has_four_bytes(size):
+    with pytest.raises(ValueError):
+        frames.mask_bytes(b"\x01" * size, HELLO)
+
+
+def test_masking_keys_are_cut_from_random_blocks_and_never_repeat():
+    """Section 5.3: a fresh key for each frame, from "a strong source of entropy"."""
+    asked = []
+
+    def urandom(size):
+        asked.append(size)
+        start = sum(asked[:-1])
+        return b"".join(struct.pack("!I", n) for n in range(start // 4, (start + size) // 4))
+
+    source = frames.KeySource(urandom)
+    assert asked == []
+    keys = [source.next_key() for _ in range(2500)]
+    assert keys == [struct.pack("!I", n) for n in range(2500)]
+    assert asked == [4096, 4096, 4096]
+
+
+def test_masking_keys_come_from_the_system_by_default():
+    source, other = frames.KeySource(), frames.KeySource()
+    keys = [source.next_key() for _ in range(64)] + [other.next_key() for _ in range(64)]
+    assert {len(key) for key in keys} == {4}
+    assert len(set(keys)) > 100
+
+
+def test_close_codes_that_may_be_sent():
+    """C24, C29: exactly 1000-1003, 1007-1014 and 3000-4999 of all that fit in two bytes."""
+    allowed = [code for code in range(65536) if frames.is_valid_close_code(code)]
+    assert allowed == (list(range(1000, 1004)) + list(range(1007, 1015)) + list(range(3000, 5000)))
+
+
+def test_the_named_close_codes_are_those_of_the_registry():
+    """RFC 6455 section 7.4.1, and IANA's registry for 1014."""
+    named = {name: getattr(frames, name) for name in dir(frames) if name.startswith("CLOSE_")}
+    assert named == {
+        "CLOSE_NORMAL": 1000, "CLOSE_GOING_AWAY": 1001, "CLOSE_PROTOCOL_ERROR": 1002,
+        "CLOSE_UNSUPPORTED_DATA": 1003, "CLOSE_INVALID_DATA": 1007,
+        "CLOSE_POLICY_VIOLATION": 1008, "CLOSE_MESSAGE_TOO_BIG": 1009,
+        "CLOSE_MANDATORY_EXTENSION": 1010, "CLOSE_INTERNAL_ERROR": 1011,
+        "CLOSE_BAD_GATEWAY": 1014}
+
+
+@pytest.mark.parametrize("code, reason, text", [
+    (None, b"", ""),
+    (1000, b"", "03 e8"),
+    (1002, b"no", "03 ea 6e 6f"),
+    (4999, b"\xe2\x82\xac", "13 87 e2 82 ac"),
+    (3000, b"r" * 123, "0b b8" + "72" * 123)])
+def test_close_payloads_are_written_and_read(code, reason, text):
+    """Section 5.5.1: two bytes of code, then the reason."""
+    assert frames.build_close(code, reason) == raw(text)
+    assert frames.parse_close(raw(text)) == (code, reason)
+
+
+@pytest.mark.parametrize("code", [
+    0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535, 65536, -1, 1000.0, "1000", b"",
+    True])
+def test_a_close_code_that_may_not_be_sent_is_refused(code):
+    """C24."""
+    with pytest.raises(ValueError) as error:
+        frames.build_close(code, b"")
+    assert repr(code) in str(error.value)
+
+
+def test_a_close_reason_is_at_most_123_bytes_long():
+    """C24."""
+    with pytest.raises(ValueError) as error:
+        frames.build_close(1000, b"r" * 124)
+    assert "124" in str(error.value) and "123" in str(error.value)
+
+
+@pytest.mark.parametrize("text", [
+    "00", "03", "ff", "00 00", "03 e7", "03 ec", "03 ed", "03 ee", "03 f7", "03 f8", "0b b7",
+    "13 88", "ff ff", "03 ee 6e 6f"])
+def test_a_wrong_close_payload_is_a_protocol_error(text):
+    """C29: one byte, or a code that must not be on the wire."""
+    with pytest.raises(ProtocolError) as error:
+        frames.parse_close(raw(text))
+    assert code_of(error) == 1002
+
+
+def test_a_protocol_error_says_code_and_reason():
+    error = ProtocolError(1002, "reserved opcode")
+    assert (error.close_code, error.reason, str(error)) == (
+        1002, "reserved opcode", "1002 reserved opcode")
