@@ -2,9 +2,11 @@
 from __future__ import absolute_import, division, print_function
 
 import base64
+import socket
 
 from peers import async_test, each, until, with_rows
 from raw_server import ClientCase, fails
+from tornado import netutil
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
@@ -42,6 +44,30 @@ class URLTest(ClientCase):
         for form in (url, HTTPRequest(url)):
             with self.assertRaises(ValueError):
                 self.start(form)
+
+    @each(
+        ("no_host", "ws:///"), ("nothing_else", "ws://"), ("no_slashes", "ws:foo"),
+        ("port_name", "ws://127.0.0.1:http/"), ("port_large", "ws://127.0.0.1:65536/"),
+        ("port_negative", "ws://127.0.0.1:-1/"), ("open_bracket", "ws://[::1/"),
+    )
+    def test_no_host_or_port(self, url):
+        """C38: what cannot be connected to is known at the call."""
+        with self.assertRaises(ValueError):
+            self.start(url)
+
+    @async_test
+    def test_ipv6_address(self):
+        """RFC 3986 section 3.2.2: in brackets, also in the Host header."""
+        try:
+            listening = netutil.bind_sockets(0, "::1", socket.AF_INET6)[0]
+        except EnvironmentError:
+            self.skipTest("no IPv6")
+        self.addCleanup(listening.close)
+        netutil.add_accept_handler(listening, self.server._on_accept)
+        url = "ws://[::1]:%d/" % listening.getsockname()[1]
+        _, peer = yield self.open(url)
+        self.assertEqual(peer.request[1]["Host"], url[len("ws://"):-1])
+        self.io_loop.remove_handler(listening)
 
     @each(("lower", "ws"), ("upper", "WS"), ("mixed", "Ws"))
     @async_test
@@ -251,6 +277,18 @@ class HTTPRequestTest(ClientCase):
     def test_user_agent(self):
         _, peer = yield self.open(self.request(user_agent="Agent/1"))
         self.assertEqual(peer.request[1]["User-Agent"], "Agent/1")
+
+    @each(
+        ("proxy", {"proxy_host": "127.0.0.1", "proxy_port": 1}),
+        ("line_break", {"headers": {"X-A": "a\r\nX-B: b"}}),
+        ("authentication", {"auth_username": "a", "auth_password": "b", "auth_mode": "digest"}),
+        ("method", {"method": "NONSENSE"}),
+    )
+    @async_test
+    def test_what_tornado_cannot_do_fails_at_once(self, options):
+        """C38: an option that Tornado's HTTP client refuses is an error, not a time limit."""
+        error = yield fails(self.start(self.request(**options), connect_timeout=0))
+        self.assertNotIsInstance(error, EnvironmentError)
 
     @async_test
     def test_the_request_is_not_changed_and_can_be_used_again(self):

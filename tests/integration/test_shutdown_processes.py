@@ -178,7 +178,8 @@ EXITS = {
     """,
     "connecting": """
         loop.run_sync(open_some)
-        kept.append(websocket.websocket_connect("ws://127.0.0.1:%d/" % testing.bind_unused_port()[1]))
+        port = testing.bind_unused_port()[1]
+        kept.append(websocket.websocket_connect("ws://127.0.0.1:%d/" % port))
         print("done")
     """,
 }
