@@ -25,7 +25,10 @@ def fail_later(self, *args):
     raise IOError(errno.EIO, "failed in the callback")
 
 
-fail_in_coroutine = gen.coroutine(fail)
+@gen.coroutine
+def fail_before_yield(self, *args):
+    fail(self)
+    yield gen.moment
 
 
 def nothing(case, peer):
@@ -173,7 +176,7 @@ LOGGED = [
     ("exception_in_open", failing("open", fail), nothing),
     ("exception_in_open_later", failing("open", fail_later), nothing),
     ("exception_in_on_message", failing("on_message", fail), message),
-    ("exception_in_on_message_coroutine", failing("on_message", fail_in_coroutine), message),
+    ("exception_in_on_message_before_yield", failing("on_message", fail_before_yield), message),
     ("exception_in_on_message_later", failing("on_message", fail_later), message),
     ("exception_in_on_ping", failing("on_ping", fail), ping),
     ("exception_in_on_pong", failing("on_pong", fail), pong),
@@ -217,7 +220,7 @@ class EndingTest(WebSocketCase):
         yield self.check_ending(handler_class, act, ("close", None, None))
         self.assertEqual(len(self.claim_logs("tornado.application", "/1")), 1)
 
-    @each(("at_once", fail), ("in_coroutine", fail_in_coroutine), ("later", fail_later))
+    @each(("at_once", fail), ("before_yield", fail_before_yield), ("later", fail_later))
     @async_test
     def test_c26_exception_in_on_close(self, function):
         """C19, C26: an exception in on_close() is logged, the handler freed."""
