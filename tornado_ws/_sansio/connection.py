@@ -245,7 +245,8 @@ class Connection(object):
 
     def _fail(self, events, error):
         self.discard()
-        error.__traceback__ = None  # it refers to the frame that has the events
+        # Both refer to the frame that has the events.
+        error.__traceback__ = error.__context__ = None
         events.append((PROTOCOL_ERROR, error))
 
     def discard(self):
