@@ -56,6 +56,11 @@ def _copy_request(url, connect_timeout):
     return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
 
 
+def _call_when_done(io_loop, future, callback):
+    if callback is not None:
+        io_loop.add_future(future, callback)
+
+
 def _connect_later(connect, future):
     try:
         connect()
@@ -108,8 +113,8 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         max_message_size=max_message_size, resolver=resolver)
     if IOLoop.current(instance=False) is io_loop:
         connect()
+        _call_when_done(io_loop, future, callback)
     else:
+        io_loop.add_callback(_call_when_done, io_loop, future, callback)
         io_loop.add_callback(_connect_later, connect, future)
-    if callback is not None:
-        io_loop.add_future(future, callback)
     return future
