@@ -133,10 +133,12 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         except Exception:  # the loop is closed, or the interpreter is ending
             if protocol.stream.socket is not None:
                 protocol.stream.socket.close()
-        if warnings is not None and _compat is not None:
+        try:
             warnings.warn("unclosed WebSocketClientConnection to %s"
                           % self.parsed.netloc.rpartition("@")[2],
                           _compat.ResourceWarning, stacklevel=2)
+        except (TypeError, AttributeError):
+            pass  # Python 2 is ending
 
     @property
     def close_code(self):

@@ -131,7 +131,9 @@ def as_future(result):
     if is_future(result):
         return result
     if _is_awaitable(result):
-        return gen.convert_yielded(result)
+        future = gen.convert_yielded(result)
+        future._log_destroy_pending = False
+        return future
     return None
 
 

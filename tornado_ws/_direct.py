@@ -56,7 +56,7 @@ class DirectTransport(Transport):
             self._serving = True
             if stream._state is not None:
                 self.io_loop.remove_handler(stream.fileno())
-            stream._state = READ | IOLoop.ERROR
+            stream._state = (stream._state or 0) | READ | IOLoop.ERROR
             with _compat.no_stack_context():
                 self.io_loop.add_handler(stream.fileno(), self._on_events, stream._state)
 
