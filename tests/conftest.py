@@ -10,18 +10,9 @@ import sys
 
 from hypothesis import HealthCheck, settings
 
-collect_ignore_glob = [
-    # Not finished: they hang or fail in some cells.
-    "integration/test_server_endings.py",
-    "integration/test_hostile_connections.py",
-    "integration/test_hostile_memory_py3.py",
-    "integration/test_hostile_slow_reader.py",
-    "integration/test_shutdown_processes.py",
-    "interop/test_interop_tornado.py",
-]
+collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
-    collect_ignore_glob.append("integration/test_client_tls.py")  # fails there: see above
 for library, files in [("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py")]:
     try:
         importlib.import_module(library)

@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import os
+import sys
 import warnings
 import weakref
 
@@ -58,13 +59,12 @@ class _Listener(object):
             connection.on_connection_close()
 
     def check_callback(self, future):
-        try:
-            future.result()
-        except _compat.CALLBACK_ERRORS:
-            self._log_callback_error()
+        exc_info = _compat.failure(future)
+        if exc_info is not None:
+            self._log_callback_error(*exc_info)
 
-    def _log_callback_error(self):
-        app_log.error("Uncaught exception in %s", self.path, exc_info=True)
+    def _log_callback_error(self, *exc_info):
+        app_log.error("Uncaught exception in %s", self.path, exc_info=exc_info)
 
 
 class WebSocketClientConnection(_compat_http.HTTPConnection):
@@ -372,8 +372,9 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             future = _compat.as_future(self.on_message(None))
             if future is not None:
                 future.add_done_callback(self._listener.check_callback)
+                future = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
-            self._listener._log_callback_error()
+            self._listener._log_callback_error(*sys.exc_info())
 
 
 def _end_read(future, iterating):

@@ -27,15 +27,17 @@ if websocket_mask is util._websocket_mask_python:
     websocket_mask = None
 
 if sys.version_info < (3,):
-    # Python 2: no ResourceWarning, no native coroutines, nothing to cancel, another
-    # name for the thread id.
+    # Python 2: no ResourceWarning, no native coroutines, no CancelledError, another name for
+    # the thread id.
     from thread import get_ident as current_thread
 
     class ResourceWarning(Warning):
         """A resource was not closed (Python 3 has it built in)."""
 
+    class CancelledError(Exception):
+        """A Future or a Task was cancelled (Python 3 has it in asyncio)."""
+
     CALLBACK_ERRORS = (Exception,)
-    CancelledError = ()
 
     def _is_awaitable(result):
         return False
@@ -137,6 +139,30 @@ def as_future(result):
     return None
 
 
+def failure(future):
+    """Tell what a Future that is done failed with.
+
+    It is not raised: its traceback would refer to the frames that hold the Future, the Future to
+    it, and all of them to the connection, which only the cycle collector could free then. For the
+    same reason whoever calls a callback lets go of its Future before returning.
+
+    Args:
+        future: A Future of any kind.
+
+    Returns:
+        A tuple as of ``sys.exc_info()``, or None for a success.
+    """
+    if future.cancelled():
+        return CancelledError, CancelledError("the Future was cancelled"), None
+    error = future.exception()
+    if error is None:
+        return None
+    if hasattr(future, "exc_info"):
+        # Tornado < 5.0: on Python 2 an exception does not know its traceback.
+        return future.exc_info()
+    return type(error), error, getattr(error, "__traceback__", None)
+
+
 if _uses_asyncio and sys.version_info >= (3, 7):
     # Tornado >= 5.0 on Python >= 3.7: asyncio lets others step coroutines for a Task.
     from asyncio import Task as _Task
@@ -145,30 +171,36 @@ if _uses_asyncio and sys.version_info >= (3, 7):
     from asyncio.tasks import _leave_task as leave_task
     from contextvars import copy_context
 
+    class TaskCancelled(CancelledError):
+        """A coroutine ended because its Task was cancelled, not by an error of its own."""
+
+    class _RunnerTask(_Task):
+        cancel_requested = False
+
+        def cancel(self, *args, **kwargs):
+            self.cancel_requested = True
+            return super(_RunnerTask, self).cancel(*args, **kwargs)
+
     def steps_coroutines(awaitable):
         """Tell whether a `Runner` can run an awaitable."""
         return inspect.iscoroutine(awaitable)
 
     def new_task(coroutine, loop):
-        """Make a Task of asyncio's that may be idle when its loop is closed."""
-        task = _Task(coroutine, loop=loop)
+        """Make a Task of asyncio's that may be idle when its loop is closed.
+
+        Its attribute ``cancel_requested`` tells whether its ``cancel`` was called.
+        """
+        task = _RunnerTask(coroutine, loop=loop)
         task._log_destroy_pending = False
         return task
 else:
     # Tornado < 5.0 or Python < 3.7: Tornado runs them.
     current_task = enter_task = leave_task = new_task = copy_context = None
+    TaskCancelled = ()
 
     def steps_coroutines(awaitable):
         """Tell whether a `Runner` can run an awaitable."""
         return False
-
-
-def set_error(future, error):
-    """Give a Future the exception or the cancellation that ended a coroutine."""
-    if isinstance(error, CancelledError):
-        future.cancel()
-    else:
-        future.set_exception(error)
 
 
 class Until(object):
@@ -302,8 +334,8 @@ def _finish_at_upgrade(handler):
     handler.on_finish()
 
 
-def _log_exception(handler):
-    handler.log_exception(*sys.exc_info())
+def _log_exception(handler, *exc_info):
+    handler.log_exception(*exc_info)
 
 
 def _generous_ping_timeout(interval, timeout):

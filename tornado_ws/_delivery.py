@@ -17,6 +17,7 @@ handler is told, exactly once, and let go.
 from __future__ import absolute_import, division, print_function
 
 import collections
+import sys
 
 from tornado_ws import _compat
 from tornado_ws._runner import Runner
@@ -80,8 +81,12 @@ class WebSocketProtocol(object):
         """Handle a control frame, or the error that ends the events."""
         raise NotImplementedError
 
-    def _callback_failed(self):
-        """End the connection because of the exception that is being handled."""
+    def _callback_failed(self, *exc_info):
+        """End the connection because a callback failed.
+
+        Args:
+            *exc_info: As of ``sys.exc_info()``.
+        """
         raise NotImplementedError
 
     # Callbacks.
@@ -92,8 +97,9 @@ class WebSocketProtocol(object):
             result = callback(*args)
             if result is not None:
                 self._settle(result)
+                result = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
-            self._callback_failed()
+            self._callback_failed(*sys.exc_info())
 
     def _settle(self, result):
         """Take care of what a callback returned.
@@ -102,7 +108,7 @@ class WebSocketProtocol(object):
             A Future that is not done yet, or None.
 
         Raises:
-            Exception: What the awaitable has already failed with.
+            Exception: What a coroutine failed with in its first step.
         """
         if _compat.steps_coroutines(result):
             if self._runner is None:
@@ -113,24 +119,21 @@ class WebSocketProtocol(object):
         if future is None:
             return None
         if future.done():
-            try:
-                future.result()
-            finally:
-                future = result = None  # the traceback refers to this frame
+            self._check_callback(future)
             return None
         future.add_done_callback(self._on_callback_done)
         return future
+
+    def _check_callback(self, future):
+        exc_info = _compat.failure(future)
+        if exc_info is not None:
+            self._callback_failed(*exc_info)
 
     def _on_callback_done(self, future):
         awaited = self._awaited is future
         if awaited:
             self._awaited = None
-        try:
-            future.result()
-        except _compat.CALLBACK_ERRORS:
-            self._callback_failed()
-        finally:
-            future = None  # the traceback refers to this frame
+        self._check_callback(future)
         if awaited:
             self._deliver_queue()
 
@@ -183,8 +186,9 @@ class WebSocketProtocol(object):
                     result = handler.on_message(payload)
                     if result is not None:
                         self._await(result, handler._serial_messages)
+                        result = None  # see `_compat.failure`
                 except _compat.CALLBACK_ERRORS:
-                    self._callback_failed()
+                    self._callback_failed(*sys.exc_info())
             if self._failed or closed():
                 break
 
@@ -224,7 +228,7 @@ class WebSocketProtocol(object):
             serial: Whether to wait: a pair, for a Future and for any other awaitable.
 
         Raises:
-            Exception: What the awaitable has already failed with.
+            Exception: What a coroutine failed with in its first step.
         """
         future = self._settle(result)
         if future is not None:

@@ -361,19 +361,17 @@ class WebSocketHandler(web.RequestHandler):
             future = _compat.as_future(self.on_close())
             if future is not None:
                 future.add_done_callback(self._check_on_close)
+                future = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
             self.log_exception(*sys.exc_info())
 
     def _check_on_close(self, future):
-        try:
-            future.result()
-        except _compat.CALLBACK_ERRORS:
-            self.log_exception(*sys.exc_info())
-        finally:
-            future = None
+        exc_info = _compat.failure(future)
+        if exc_info is not None:
+            self.log_exception(*exc_info)
 
-    def _log_callback_error(self):
-        self._semantics.log_exception(self)
+    def _log_callback_error(self, *exc_info):
+        self._semantics.log_exception(self, *exc_info)
 
     def send_error(self, *args, **kwargs):
         """Answer with an error, or drop the connection if it is a WebSocket already."""

@@ -141,8 +141,9 @@ class WebSocketProtocol13(WebSocketProtocol):
             result = self.handler._open(self)
             if result is not None:
                 self._await(result, self.handler._serial_open)
+                result = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
-            self._callback_failed()
+            self._callback_failed(*sys.exc_info())
 
     # The opening handshake of a client.
 
@@ -330,12 +331,14 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._transport.half_close(LINGER_TIMEOUT)
             self._lose()
 
-    def _callback_failed(self):
+    def _callback_failed(self, *exc_info):
         over = self._lost or self.stream.closed()
-        if over and isinstance(sys.exc_info()[1], WebSocketClosedError):
+        if over and isinstance(exc_info[1], WebSocketClosedError):
             gen_log.debug("A callback wrote to a connection that was closed meanwhile")
+        elif isinstance(exc_info[1], _compat.TaskCancelled):
+            gen_log.debug("A callback was cancelled from outside")
         else:
-            self.handler._log_callback_error()
+            self.handler._log_callback_error(*exc_info)
         self._failed = True
         self._queue.clear()
         self._fail(CLOSE_INTERNAL_ERROR, None)

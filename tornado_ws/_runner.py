@@ -57,6 +57,7 @@ class Runner(object):
         finally:
             _compat.leave_task(self._loop, self._task)
         self._coroutine = coroutine
+        self._task.cancel_requested = False
         self._yielded = (yielded,)
         self._outcome = _compat.new_future(self._io_loop)
         self._wake_up()
@@ -105,8 +106,12 @@ class Runner(object):
                 return self._context.run(getattr(self._coroutine, method), *args)
             except StopIteration:
                 self._finish(_compat.Future.set_result, None)
-            except _compat.CALLBACK_ERRORS as error:
-                self._finish(_compat.set_error, error)
+            except _compat.CancelledError as error:
+                cancelled = self._task.cancel_requested
+                self._finish(_compat.Future.set_exception,
+                             _compat.TaskCancelled() if cancelled else error)
+            except Exception as error:
+                self._finish(_compat.Future.set_exception, error)
         if self._stopped:
             raise StopIteration
         self._wake = _compat.new_future(self._io_loop)

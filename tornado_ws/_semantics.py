@@ -26,7 +26,7 @@ class Semantics(collections.namedtuple("Semantics", [
         versions: The values of Sec-WebSocket-Version that a server takes.
         allow_origin: ``f(handler)`` -> whether the request's origin is allowed.
         check_origin: ``f(handler, origin)`` -> bool, what the handler's method does by default.
-        log_exception: ``f(handler)``, logs the exception that is being handled.
+        log_exception: ``f(handler, *exc_info)``, logs the exception that a callback raised.
         after_upgrade: ``f(handler)``, called when the 101 response has been written.
         get_waits: Whether the Future from get is done only when the connection is closed.
     """
@@ -43,8 +43,8 @@ def _check_origin(handler, origin):
     return handshake.same_origin(origin, handler.request.headers.get("Host", ""))
 
 
-def _log_exception(handler):
-    app_log.error("Uncaught exception in %s", handler.request.path, exc_info=True)
+def _log_exception(handler, *exc_info):
+    app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
 
 
 TORNADO_4_3 = Semantics(

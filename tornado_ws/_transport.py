@@ -207,15 +207,16 @@ class Transport(object):
     def _write(self, data):
         try:
             future = self.stream.write(data)
-            if not future.done():
-                self._write_future = future
-                self._write_end = self._total
-                future.add_done_callback(self._on_written)
-                return
-            future.result()
         except StreamClosedError:
             raise WebSocketClosedError("the connection is closed")
-        self._set_sent(self._total)
+        if not future.done():
+            self._write_future = future
+            self._write_end = self._total
+            future.add_done_callback(self._on_written)
+        elif future.exception() is not None:
+            raise WebSocketClosedError("the connection is closed")
+        else:
+            self._set_sent(self._total)
 
     def _on_written(self, future):
         self._write_future = None

@@ -2,6 +2,8 @@
 import asyncio
 import gc
 import unittest
+import warnings
+import weakref
 
 from peers import async_test, each, turns, until, with_rows
 from raw_server import ClientCase
@@ -175,6 +177,36 @@ class CancelTest(ClientCase):
         await asyncio.wait([task])
         peer.send(text(b"a"))
         self.assertEqual(await read(), u"a")
+
+    @async_test
+    async def test_cancelled_reads_are_not_gathered(self):
+        """C42: who polls with a time limit, and no message comes, does not fill the memory."""
+        conn, peer = await self.open()
+        references = []
+        for _ in range(100):
+            future = conn.read_message()
+            references.append(weakref.ref(future))
+            future.cancel()
+        del future
+        await turns(3)
+        gc.collect()
+        self.assertEqual([reference for reference in references if reference() is not None], [])
+        peer.send(text(b"a"))
+        self.assertEqual(await conn.read_message(), u"a")
+
+    @async_test
+    async def test_a_cancelled_read_keeps_nobody_alive(self):
+        """C43: who was let go after it is freed, and its socket closed, like any other."""
+        conn, peer = await self.open()
+        self.connections.remove(conn)
+        with self.assertRaises(asyncio.TimeoutError):
+            await asyncio.wait_for(conn.read_message(), 0.01)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del conn
+            gc.collect()
+            self.assertEqual(await peer.read_rest(), b"")
+        self.assertEqual([entry.category for entry in caught], [ResourceWarning])
 
     @async_test
     async def test_a_cancelled_write_sends_all_the_same(self):

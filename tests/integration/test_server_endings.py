@@ -3,7 +3,9 @@ from __future__ import absolute_import, division, print_function
 
 import errno
 import gc
+import sys
 
+import tornado
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen, web
 from wire import HANDSHAKE, close_frame, frame
@@ -13,6 +15,8 @@ from tornado_ws import _protocol, websocket
 
 class Plain(Noted, websocket.WebSocketHandler):
     """Notes what comes."""
+
+    needs_collector = False
 
 
 def fail(self, *args):
@@ -27,6 +31,8 @@ def fail_later(self, *args):
 
 @gen.coroutine
 def fail_before_yield(self, *args):
+    # Tornado < 5 on Python 3: the wrapper's frame, which the error refers to, keeps the Future.
+    self.needs_collector = sys.version_info >= (3,) and tornado.version_info < (5,)
     fail(self)
     yield gen.moment
 
@@ -202,6 +208,8 @@ class EndingTest(WebSocketCase):
         yield until(lambda: note in self.notes)
         yield turns(5)
         peer.close()
+        if self.handler is not None and self.handler.needs_collector:
+            gc.collect()
         yield until(lambda: self.handler is None)
         yield turns(5)
         self.assertEqual([n for n in self.notes if n[0] == "close"], [note])
