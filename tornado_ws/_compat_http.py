@@ -11,14 +11,14 @@ _MAX_HEADER_SIZE = 64 * 1024
 _FOR_EVER = 365 * 24 * 3600  # seconds
 
 
-class _OldTCPClient(TCPClient):
+class _TCPClient(TCPClient):
     """A TCPClient whose TLS handshake can be given up."""
 
     _tls = None
 
     @gen.coroutine
     def connect(self, host, port, ssl_options=None, **kwargs):
-        stream = yield super(_OldTCPClient, self).connect(host, port, **kwargs)
+        stream = yield super(_TCPClient, self).connect(host, port, **kwargs)
         if ssl_options is not None:
             stream.io_loop.remove_handler(stream.socket)
             plain, stream.socket = stream.socket, None
@@ -30,22 +30,16 @@ class _OldTCPClient(TCPClient):
         raise gen.Return(stream)
 
     def close(self):
-        super(_OldTCPClient, self).close()
+        super(_TCPClient, self).close()
         if self._tls is not None:
             self._tls.close()
 
 
-class _OldHTTPConnection(simple_httpclient._HTTPConnection):
-    """A connection that notices an answer which is no HTTP, and checks every host name."""
-
-    def headers_received(self, first_line, headers):
-        if first_line.code < 200:
-            # What follows an interim response could not be taken over.
-            return self._refuse_response()
-        return super(_OldHTTPConnection, self).headers_received(first_line, headers)
+class _NoticingConnection(simple_httpclient._HTTPConnection):
+    """Tornado's connection, which also notices an answer that is no HTTP."""
 
     def _create_connection(self, stream):
-        connection = super(_OldHTTPConnection, self)._create_connection(stream)
+        connection = super(_NoticingConnection, self)._create_connection(stream)
         read_response = connection.read_response
 
         def on_end(future):
@@ -54,12 +48,25 @@ class _OldHTTPConnection(simple_httpclient._HTTPConnection):
                 self.on_connection_close()
 
         def watch(delegate):
-            future = read_response(delegate)
+            future = gen.convert_yielded(read_response(delegate))
             self.io_loop.add_future(future, on_end)
             return future
 
         connection.read_response = watch
         return connection
+
+
+class _OldHTTPConnection(_NoticingConnection):
+    """The same where Tornado cannot take over a connection after an interim response."""
+
+    def headers_received(self, first_line, headers):
+        if first_line.code < 200:
+            return self._refuse_response()
+        return super(_OldHTTPConnection, self).headers_received(first_line, headers)
+
+
+class _OldestHTTPConnection(_OldHTTPConnection):
+    """The same where Tornado does not check every host name."""
 
     def _get_ssl_options(self, scheme):
         request = self.request
@@ -74,12 +81,15 @@ class _OldHTTPConnection(simple_httpclient._HTTPConnection):
         return context
 
 
-if tornado.version_info < (6,):
-    # Tornado < 6.0: its own do not; before 5.0 with ca_certs it checks no host name.
-    _TCPClient, _HTTPConnection = _OldTCPClient, _OldHTTPConnection
+if tornado.version_info < (5,):
+    # Tornado < 5.0: with ca_certs it checks no host name.
+    _HTTPConnection = _OldestHTTPConnection
+elif tornado.version_info < (6, 5):
+    # Tornado 5.0-6.4: after an interim response it reads on from the stream that was detached.
+    _HTTPConnection = _OldHTTPConnection
 else:
-    # Tornado >= 6.0: they do.
-    _TCPClient, _HTTPConnection = TCPClient, simple_httpclient._HTTPConnection
+    # Tornado >= 6.5: neither.
+    _HTTPConnection = _NoticingConnection
 
 
 class HTTPConnection(_HTTPConnection):
