@@ -58,6 +58,11 @@ class _Listener(object):
         if connection is not None:
             connection.on_connection_close()
 
+    def check_read(self, future):
+        connection = self._connection()
+        if future.cancelled() and connection is not None:
+            connection._forget_read(future)
+
     def check_callback(self, future):
         exc_info = _compat.failure(future)
         if exc_info is not None:
@@ -267,7 +272,12 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         else:
             self._waiters.append((future, iterating))
             self._listener.anchor = self
+            future.add_done_callback(self._listener.check_read)
         return future
+
+    def _forget_read(self, future):
+        self._waiters = collections.deque(pair for pair in self._waiters if pair[0] is not future)
+        self._release_anchor()
 
     def on_message(self, message):
         """Take a message from the protocol; None when the connection is closed."""
