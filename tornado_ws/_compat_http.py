@@ -12,9 +12,18 @@ _FOR_EVER = 365 * 24 * 3600  # seconds
 
 
 class _TCPClient(TCPClient):
-    """A TCPClient whose TLS handshake can be given up."""
+    """A TCPClient whose ``close`` gives up what it is connecting, TLS included."""
 
-    _tls = None
+    def __init__(self, *args, **kwargs):
+        super(_TCPClient, self).__init__(*args, **kwargs)
+        self._streams = []
+
+    def _create_stream(self, *args, **kwargs):
+        created = super(_TCPClient, self)._create_stream(*args, **kwargs)
+        if isinstance(created, tuple):
+            # Tornado >= 5.0: the stream and a Future; before it only the Future.
+            self._streams.append(created[0])
+        return created
 
     @gen.coroutine
     def connect(self, host, port, ssl_options=None, **kwargs):
@@ -22,17 +31,18 @@ class _TCPClient(TCPClient):
         if ssl_options is not None:
             stream.io_loop.remove_handler(stream.socket)
             plain, stream.socket = stream.socket, None
-            stream = self._tls = iostream.SSLIOStream(
+            stream = iostream.SSLIOStream(
                 netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
                                         do_handshake_on_connect=False),
                 ssl_options=ssl_options, max_buffer_size=kwargs["max_buffer_size"])
+            self._streams = [stream]
             yield stream.wait_for_handshake()
         raise gen.Return(stream)
 
     def close(self):
         super(_TCPClient, self).close()
-        if self._tls is not None:
-            self._tls.close()
+        for stream in self._streams:
+            stream.close()
 
 
 class _NoticingConnection(simple_httpclient._HTTPConnection):

@@ -151,7 +151,7 @@ class RawPeer(object):
     def _fill(self):
         try:
             self.buffer += yield self.stream.read_bytes(65536, partial=True)
-        except iostream.StreamClosedError:
+        except EnvironmentError:  # StreamClosedError; an end of TLS without a farewell
             raise gen.Return(False)
         raise gen.Return(True)
 
