@@ -13,8 +13,8 @@ Bytes from the peer go into `Connection.receive_data`, which returns events: pla
 =================  ==========================================================
 
 Each ``send_*`` method returns the bytes of its one frame. Receiving, a connection is in one of
-three places: between frames, where the short unfragmented data frame has its straight path in
-`receive_data`; in the header of a frame, whose bytes wait in ``_data``; or in a payload, of
+three places: between frames, where an unfragmented data frame that is all there has its straight
+path (`_take_straight`); in the header of a frame, whose bytes wait in ``_data``; or in a payload, of
 which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
 rest of a frame to be found wrong.
 
@@ -28,20 +28,21 @@ import os
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE,
-                                       OP_CONTINUATION, OP_TEXT, OPCODE_MASK, RSV1, KeySource,
-                                       build_close, encode_frame, encode_masked_frame, mask_bytes,
-                                       parse_close, parse_header, short_heads)
+                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16,
+                                       MAX_CONTROL_PAYLOAD, MAX_LENGTH_16, OP_BINARY,
+                                       OP_CLOSE, OP_CONTINUATION, OP_TEXT, OPCODE_MASK,
+                                       RSV1, KeySource, build_close, encode_frame,
+                                       encode_masked_frame, mask_bytes, parse_close, parse_header,
+                                       straight_heads, unpack_length)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
 BATCH_EVENTS = 256
 BATCH_BYTES = 256 * 1024
 
-_BATCH = range(BATCH_EVENTS)
-_HEADS_FROM_CLIENT = short_heads(masked=True)
-_HEADS_FROM_SERVER = short_heads(masked=False)
-_NO_HEADS = {}
+_HEADS_FROM_CLIENT = straight_heads(masked=True)
+_HEADS_FROM_SERVER = straight_heads(masked=False)
+_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None)  # as if too long for the straight path
 
 
 class Connection(object):
@@ -129,49 +130,76 @@ class Connection(object):
 
     def _take_batch(self, data, events):
         """Take one batch of frames; return the position of the first byte not taken."""
-        mask, decode, add = self._mask, utf8.decode, events.append
-        head_size = 2 if self._is_client else 2 + KEY_SIZE
-        heads = self._straight_heads()
         size = len(data)
         ceiling = self.message_bytes_in + BATCH_BYTES
-        pos = straight = 0
+        pos = frames = 0
+        while pos < size and frames < BATCH_EVENTS and self.message_bytes_in < ceiling:
+            if self._header is None and self._message is None:
+                start, known = pos, len(events)
+                pos = self._take_straight(data, pos, events, BATCH_EVENTS - frames,
+                                          ceiling - self.message_bytes_in)
+                if pos != start:
+                    frames += len(events) - known
+                    continue
+            step = self._step(data, pos, events)
+            if step is None or self._ended:
+                self.backlog = False
+                return pos
+            pos = step
+            frames += 1
+        self.backlog = pos < size
+        return pos
+
+    def _take_straight(self, data, pos, events, frames, room):
+        """Take unfragmented, uncompressed data frames of up to 65535 bytes that are all here.
+
+        Equal heads often follow one another, so what the last one meant is kept.
+
+        Args:
+            data: The bytes received.
+            pos: Where a header starts.
+            events: The list to which the messages are added.
+            frames: How many to take at most.
+            room: No more are taken once their payloads have so many bytes.
+
+        Returns:
+            The position of the first frame that was not taken.
+        """
+        mask, decode, add, heads = self._mask, utf8.decode, events.append, self._heads
+        is_client, size, head, taken = self._is_client, len(data), None, 0
+        limit = self.max_message_size
+        limit = MAX_LENGTH_16 if limit is None else min(limit, MAX_LENGTH_16)
         try:
-            for _ in _BATCH:
-                # The straight path: a short, unfragmented, uncompressed data frame, all here.
-                short = heads.get(data[pos:pos + 2])
-                if short is not None:
-                    opcode, length = short
-                    start = pos + head_size
-                    stop = start + length
-                    if stop <= size:
-                        payload = data[start:stop]
-                        if head_size > 2:
-                            payload = mask(data[pos + 2:start], payload)
-                        if opcode == OP_TEXT:
-                            payload = decode(payload)
-                        add((opcode, payload))
-                        straight += length
-                        pos = stop
-                        continue
-                # Everything else.
-                step = self._step(data, pos, events)
-                if step is None or self._ended:
-                    self.backlog = False
-                    return pos
-                pos = step
-                if self.message_bytes_in + straight >= ceiling:
+            for _ in range(frames):
+                if data[pos:pos + 2] != head:
+                    head = data[pos:pos + 2]
+                    opcode, length, stride, unpack = heads.get(head, _NO_HEAD)
+                if length > limit or pos + stride > size:
                     break
-                heads = self._straight_heads()
-            self.backlog = pos < size
+                if unpack is not None:
+                    parts = unpack(data, pos)
+                else:
+                    head, length = None, unpack_length(data, pos)
+                    parts = self._cut_payload(data, pos + stride, length, limit)
+                    if parts is None:
+                        break
+                    pos += length
+                payload = parts[0] if is_client else mask(*parts)
+                add((opcode, payload if opcode == OP_BINARY else decode(payload)))
+                pos += stride
+                taken += length
+                if taken >= room:
+                    break
             return pos
         finally:
-            self.message_bytes_in += straight
+            self.message_bytes_in += taken
 
-    def _straight_heads(self):
-        if self._header is not None or self._message is not None:
-            return _NO_HEADS
-        limit = self.max_message_size
-        return self._heads if limit is None or limit >= MAX_CONTROL_PAYLOAD else _NO_HEADS
+    def _cut_payload(self, data, pos, length, limit):
+        """Return the payload at a position, after its key if it has one; None if it cannot be."""
+        if not LENGTH_16 <= length <= limit or pos + length > len(data):
+            return None
+        payload = data[pos:pos + length]
+        return (payload,) if self._is_client else (data[pos - KEY_SIZE:pos], payload)
 
     def _step(self, data, pos, events):
         """Take a frame's header and what is there of its payload, or more of the payload.

@@ -81,19 +81,34 @@ class Header(collections.namedtuple("Header", "first length key start")):
     __slots__ = ()
 
 
-def short_heads(masked):
-    """Make the table of the two header bytes of short unfragmented data frames.
+def straight_heads(masked):
+    """Make the table of the two first bytes of data frames that need no second look.
 
     Args:
         masked: Whether the frames carry a masking key.
 
     Returns:
-        A dict from the two bytes to ``(opcode, length)``, for text and binary frames of 0 to 125
-        bytes without a reserved bit.
+        A dict from the two bytes to ``(opcode, length, stride, unpack)``, for unfragmented text
+        and binary frames of up to 65535 bytes without a reserved bit. For 0 to 125 bytes the
+        stride is the size of the whole frame and ``unpack(data, pos)`` gives its key, where it
+        has one, and payload. For more it is the size of the header, the length is 126, and
+        unpack is None.
     """
-    mask_bit = MASK_BIT if masked else 0
-    return dict((_byte(FIN | opcode) + _byte(mask_bit | length), (opcode, length))
-                for opcode in (OP_TEXT, OP_BINARY) for length in range(LENGTH_16))
+    mask_bit, key = (MASK_BIT, "%ds" % KEY_SIZE) if masked else (0, "")
+    heads = {}
+    for opcode in (OP_TEXT, OP_BINARY):
+        for length in range(LENGTH_16):
+            frame = struct.Struct("=2x%s%ds" % (key, length))
+            heads[_byte(FIN | opcode) + _byte(mask_bit | length)] = (
+                opcode, length, frame.size, frame.unpack_from)
+        heads[_byte(FIN | opcode) + _byte(mask_bit | LENGTH_16)] = (
+            opcode, LENGTH_16, 4 + (KEY_SIZE if masked else 0), None)
+    return heads
+
+
+def unpack_length(data, pos):
+    """Return the 16 bits of length of the frame at a position."""
+    return _unpack_16(data, pos + 2)[0]
 
 
 def _check_first(first, deflate):
