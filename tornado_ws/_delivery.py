@@ -30,8 +30,10 @@ END_TURNS = 3           # of the loop, in which a reader answers what came befor
 END_GRACE = 1.0         # seconds at most for callbacks to do so
 
 
-def _never():
-    return False
+class _AlwaysOpen(object):
+    """Stands in for a stream that was closed before."""
+
+    socket = True
 
 
 class WebSocketProtocol(object):
@@ -171,7 +173,7 @@ class WebSocketProtocol(object):
 
     def _dispatch(self, events):
         # A stream that a callback closes ends the batch; one that was closed before does not.
-        closed = _never if self.stream.closed() else self.stream.closed
+        stream = _AlwaysOpen if self.stream.closed() else self.stream
         handler = self.handler
         for opcode, payload in events:
             if opcode > OP_BINARY:
@@ -185,7 +187,7 @@ class WebSocketProtocol(object):
                         self._await(result, handler._serial_messages)
                 except _compat.CALLBACK_ERRORS:
                     self._callback_failed()
-            if self._failed or closed():
+            if self._failed or stream.socket is None:
                 break
 
     def _enqueue(self, payload):

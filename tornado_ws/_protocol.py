@@ -20,8 +20,9 @@ from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._keepalive import Keepalive
 from tornado_ws._messages import encode_message
 from tornado_ws._sansio import deflate, handshake, headers
-from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG,
-                                       OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_BINARY, OP_CLOSE, OP_PING,
+                                       OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3,
+                                       RSV_MASK)
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -256,8 +257,15 @@ class WebSocketProtocol13(WebSocketProtocol):
             raise WebSocketClosedError("the connection is closed or closing")
         if _current_thread() != self._thread:
             return self._from_thread(self.write_message, message, binary)
-        opcode, payload = encode_message(message, binary)
-        return self._write(self._core.send_message(opcode, payload))
+        if type(message) is bytes:  # what encode_message does, without the call
+            opcode, payload = OP_BINARY if binary else OP_TEXT, message
+        else:
+            opcode, payload = encode_message(message, binary)
+        try:
+            return self._transport.write(self._core.send_message(opcode, payload))
+        except StreamBufferFullError:
+            self._abort()
+            raise
 
     def write_ping(self, data):
         """Send a ping; see `WebSocketHandler.ping`."""

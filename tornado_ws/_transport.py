@@ -69,6 +69,7 @@ class Transport(object):
         self._write_future = None
         self._write_end = 0       # what _sent becomes when it is done
         self._limit = stream.max_write_buffer_size
+        self._gather_limit = CORK_LIMIT if self._limit is None else min(CORK_LIMIT, self._limit)
         self._waiters = collections.deque()  # (total, Future) of writes that wait
         self._turn = _turns.get(self.io_loop)
         if self._turn is None:
@@ -178,23 +179,27 @@ class Transport(object):
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
-        size = len(data)
+        total = self._total + len(data)
+        if (self._corks and self._write_future is None and total - self._sent < self._gather_limit
+                and not self.stream.closed()):
+            self._gathered.append(data)
+            self._total = total
+            return self._accepted
         limit = self._limit
-        if limit is not None and self._total - self._sent + size > limit:
+        if limit is not None and total - self._sent > limit:
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
         self._gathered.append(data)
-        self._total += size
+        self._total = total
         if self._write_future is None:
-            if not self._corks:
-                self._send()
+            corked = self._corks
+            self._send()
+            if not corked:
                 self._cork_turn()
-            elif self._total - self._sent >= CORK_LIMIT or self.stream.closed():
-                self._send()
             if self._write_future is None:
                 return self._accepted
         future = _compat.new_future(self.io_loop)
-        self._waiters.append((self._total, future))
+        self._waiters.append((total, future))
         return future
 
     def _take_gathered(self):

@@ -14,8 +14,8 @@ Bytes from the peer go into `Connection.receive_data`, which returns events: pla
 
 Each ``send_*`` method returns the bytes of its one frame. Receiving, a connection is in one of
 three places: between frames, where an unfragmented data frame that is all there has its straight
-path (`_take_straight`); in the header of a frame, whose bytes wait in ``_data``; or in a payload, of
-which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
+path, `_take_straight`; in the header of a frame, whose bytes wait in ``_data``; or in a payload,
+of which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
 rest of a frame to be found wrong.
 
 One call returns one batch: at most `BATCH_EVENTS` events, and no more messages once they hold
@@ -30,10 +30,10 @@ from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
                                        CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16,
                                        MAX_CONTROL_PAYLOAD, MAX_LENGTH_16, OP_BINARY,
-                                       OP_CLOSE, OP_CONTINUATION, OP_TEXT, OPCODE_MASK,
-                                       RSV1, KeySource, build_close, encode_frame,
-                                       encode_masked_frame, mask_bytes, parse_close, parse_header,
-                                       straight_heads, unpack_length)
+                                       OP_CLOSE, OP_CONTINUATION, OPCODE_MASK,
+                                       PLAIN_HEADS, RSV1, KeySource, build_close, build_header,
+                                       encode_frame, encode_masked_frame, mask_bytes, parse_close,
+                                       parse_header, straight_heads, unpack_length)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
@@ -77,6 +77,7 @@ class Connection(object):
         self._compressor = self._decompressor = None
         self._min_size = 0
         self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
+        self._plain_heads = None if is_client else PLAIN_HEADS  # of what is sent as it is
         self._data = b""        # received, not yet taken
         self._message = None    # the message in progress
         self._header = None     # the frame whose payload is being received
@@ -94,6 +95,7 @@ class Connection(object):
         self._compressor = compressor
         self._decompressor = decompressor
         self._min_size = min_size
+        self._plain_heads = None
 
     # Receiving.
 
@@ -160,7 +162,7 @@ class Connection(object):
             pos: Where a header starts.
             events: The list to which the messages are added.
             frames: How many to take at most.
-            room: No more are taken once their payloads have so many bytes.
+            room: Once their payloads have so many bytes, no long one is taken.
 
         Returns:
             The position of the first frame that was not taken.
@@ -178,6 +180,8 @@ class Connection(object):
                     break
                 if unpack is not None:
                     parts = unpack(data, pos)
+                elif taken >= room:
+                    break
                 else:
                     head, length = None, unpack_length(data, pos)
                     parts = self._cut_payload(data, pos + stride, length, limit)
@@ -188,8 +192,6 @@ class Connection(object):
                 add((opcode, payload if opcode == OP_BINARY else decode(payload)))
                 pos += stride
                 taken += length
-                if taken >= room:
-                    break
             return pos
         finally:
             self.message_bytes_in += taken
@@ -296,9 +298,17 @@ class Connection(object):
         Returns:
             The frame's bytes.
         """
-        self.message_bytes_out += len(payload)
+        length = len(payload)
+        self.message_bytes_out += length
+        if self._plain_heads is not None:
+            if length < LENGTH_16:
+                self.wire_bytes_out += 2 + length
+                return self._plain_heads[opcode][length] + payload
+            frame = build_header(FIN | opcode, length, False) + payload
+            self.wire_bytes_out += len(frame)
+            return frame
         first = FIN | opcode
-        if self._compressor is not None and len(payload) >= self._min_size:
+        if self._compressor is not None and length >= self._min_size:
             payload = self._compressor.compress(payload)
             first |= RSV1
         return self.send_frame(first, payload)

@@ -59,6 +59,7 @@ MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
 _OPCODES = frozenset([OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG])
 _KEYS_A_BLOCK = 1024
 
+_pack_8 = struct.Struct("BB").pack
 _pack_16 = struct.Struct("!BBH").pack
 _pack_64 = struct.Struct("!BBQ").pack
 _unpack_byte = struct.Struct("B").unpack_from
@@ -187,11 +188,9 @@ def parse_header(data, pos, masked, deflate):
     return Header(first, length, data[pos:pos + KEY_SIZE], pos + KEY_SIZE)
 
 
-_server_heads = {}
-_client_heads = {}
-for _first in (FIN | OP_TEXT, FIN | OP_BINARY, FIN | RSV1 | OP_TEXT, FIN | RSV1 | OP_BINARY):
-    _server_heads[_first] = [_byte(_first) + _byte(n) for n in range(LENGTH_16)]
-    _client_heads[_first] = [_byte(_first) + _byte(MASK_BIT | n) for n in range(LENGTH_16)]
+# For each opcode of a message the headers of payloads of 0 to 125 bytes, unmasked.
+PLAIN_HEADS = dict((opcode, [_byte(FIN | opcode) + _byte(n) for n in range(LENGTH_16)])
+                   for opcode in (OP_TEXT, OP_BINARY))
 
 
 def build_header(first, length, masked):
@@ -207,7 +206,7 @@ def build_header(first, length, masked):
     """
     mask_bit = MASK_BIT if masked else 0
     if length < LENGTH_16:
-        return _byte(first) + _byte(mask_bit | length)
+        return _pack_8(first, mask_bit | length)
     if length <= MAX_LENGTH_16:
         return _pack_16(first, mask_bit | LENGTH_16, length)
     return _pack_64(first, mask_bit | LENGTH_64, length)
@@ -223,10 +222,7 @@ def encode_frame(first, payload):
     Returns:
         The frame's bytes.
     """
-    length = len(payload)
-    if length < LENGTH_16 and first in _server_heads:
-        return _server_heads[first][length] + payload
-    return build_header(first, length, False) + payload
+    return build_header(first, len(payload), False) + payload
 
 
 def encode_masked_frame(first, payload, key, mask):
@@ -241,10 +237,7 @@ def encode_masked_frame(first, payload, key, mask):
     Returns:
         The frame's bytes.
     """
-    length = len(payload)
-    if length < LENGTH_16 and first in _client_heads:
-        return _client_heads[first][length] + key + mask(key, payload)
-    return build_header(first, length, True) + key + mask(key, payload)
+    return build_header(first, len(payload), True) + key + mask(key, payload)
 
 
 _tables = {}
