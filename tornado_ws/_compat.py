@@ -7,6 +7,7 @@ branch says in one comment of one form which versions it is for.
 from __future__ import absolute_import, division, print_function
 
 import inspect
+import socket
 import sys
 import threading
 import warnings
@@ -19,6 +20,7 @@ from tornado.log import gen_log
 StockWebSocketError = websocket.WebSocketError
 StockWebSocketClosedError = websocket.WebSocketClosedError
 unicode_type = util.unicode_type
+_MAX_BUFFERS = 512  # of one system call; Linux takes 1024
 
 # The masking function in C, or None where Tornado has no C extension (its own substitute takes
 # the data byte by byte, 100 ms a mebibyte).
@@ -280,6 +282,32 @@ else:
     def no_stack_context():
         """Register callbacks without the current stack context."""
         yield
+
+
+if hasattr(socket.socket, "sendmsg"):
+    # Python >= 3, but on Windows.
+    def send_buffers(sock, buffers):
+        """Send what a socket takes of some buffers; return the number of bytes."""
+        if len(buffers) == 1:
+            return sock.send(buffers[0])
+        return sock.sendmsg(buffers[:_MAX_BUFFERS])
+else:
+    # Python 2, or Windows.
+    def send_buffers(sock, buffers):
+        """Send what a socket takes of some buffers; return the number of bytes."""
+        return sock.send(b"".join(buffers))
+
+
+if tornado.version_info < (6,):
+    # Tornado < 6.0: streams take bytes, or copy anything else.
+    def view_from(data, start):
+        """Return the bytes from a position on, as an IOStream takes them best."""
+        return data[start:] if start else data
+else:
+    # Tornado >= 6.0: streams keep views.
+    def view_from(data, start):
+        """Return the bytes from a position on, as an IOStream takes them best."""
+        return memoryview(data)[start:] if start else data
 
 
 if tornado.version_info < (6,):

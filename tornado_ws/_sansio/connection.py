@@ -28,12 +28,11 @@ import os
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16,
-                                       MAX_CONTROL_PAYLOAD, MAX_LENGTH_16, OP_BINARY,
-                                       OP_CLOSE, OP_CONTINUATION, OPCODE_MASK,
-                                       PLAIN_HEADS, RSV1, KeySource, build_close, build_header,
-                                       encode_frame, encode_masked_frame, mask_bytes, parse_close,
-                                       parse_header, straight_heads, unpack_length)
+                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD,
+                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION,
+                                       OPCODE_MASK, PLAIN_HEADS, RSV1, KeySource, build_close,
+                                       build_header, encode_frame, encode_masked_frame, mask_bytes,
+                                       parse_close, parse_header, straight_heads, unpack_length)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
@@ -307,11 +306,29 @@ class Connection(object):
             frame = build_header(FIN | opcode, length, False) + payload
             self.wire_bytes_out += len(frame)
             return frame
+        return b"".join(self._encode(opcode, payload))
+
+    def send_large_message(self, opcode, payload):
+        """Encode a message as `send_message` does, without a copy of what is sent as it is.
+
+        Returns:
+            The frame in two pieces, its header and its payload.
+        """
+        self.message_bytes_out += len(payload)
+        return self._encode(opcode, payload)
+
+    def _encode(self, opcode, payload):
         first = FIN | opcode
-        if self._compressor is not None and length >= self._min_size:
+        if self._compressor is not None and len(payload) >= self._min_size:
             payload = self._compressor.compress(payload)
             first |= RSV1
-        return self.send_frame(first, payload)
+        head = build_header(first, len(payload), self._is_client)
+        if self._is_client:
+            key = self._next_key()
+            head += key
+            payload = self._mask(key, payload)
+        self.wire_bytes_out += len(head) + len(payload)
+        return head, payload
 
     def send_frame(self, first, payload):
         """Encode one frame as it is given.
