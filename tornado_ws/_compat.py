@@ -146,10 +146,7 @@ if _uses_asyncio and sys.version_info >= (3, 7):
     from asyncio.tasks import _enter_task as enter_task
     from asyncio.tasks import _leave_task as leave_task
     from contextvars import copy_context
-
-    def steps_coroutines(awaitable):
-        """Tell whether a `Runner` can run an awaitable."""
-        return inspect.iscoroutine(awaitable)
+    from types import CoroutineType  # what a `Runner` can run
 
     def new_task(coroutine, loop):
         """Make a Task of asyncio's that may be idle when its loop is closed."""
@@ -158,11 +155,7 @@ if _uses_asyncio and sys.version_info >= (3, 7):
         return task
 else:
     # Tornado < 5.0 or Python < 3.7: Tornado runs them.
-    current_task = enter_task = leave_task = new_task = copy_context = None
-
-    def steps_coroutines(awaitable):
-        """Tell whether a `Runner` can run an awaitable."""
-        return False
+    current_task = enter_task = leave_task = new_task = copy_context = CoroutineType = None
 
 
 def set_error(future, error):

@@ -29,6 +29,8 @@ READ_AHEAD_BYTES = 1024 * 1024
 END_TURNS = 3           # of the loop, in which a reader answers what came before the end
 END_GRACE = 1.0         # seconds at most for callbacks to do so
 
+_CoroutineType = _compat.CoroutineType
+
 
 class _AlwaysOpen(object):
     """Stands in for a stream that was closed before."""
@@ -96,6 +98,12 @@ class WebSocketProtocol(object):
                 self._settle(result)
         except _compat.CALLBACK_ERRORS:
             self._callback_failed()
+        finally:
+            self._leave_task()
+
+    def _leave_task(self):
+        if self._runner is not None:
+            self._runner.leave()
 
     def _settle(self, result):
         """Take care of what a callback returned.
@@ -106,7 +114,7 @@ class WebSocketProtocol(object):
         Raises:
             Exception: What the awaitable has already failed with.
         """
-        if _compat.steps_coroutines(result):
+        if type(result) is _CoroutineType:
             if self._runner is None:
                 self._runner = Runner(self._transport.io_loop)
             future = self._runner.start(result)
@@ -152,6 +160,7 @@ class WebSocketProtocol(object):
         try:
             self._dispatch(events)
         finally:
+            self._leave_task()
             self._transport.uncork()
         self._go_on()
 
@@ -166,6 +175,7 @@ class WebSocketProtocol(object):
                 if self._hold or self._failed:
                     break
         finally:
+            self._leave_task()
             self._transport.uncork()
         if self._queue:
             self._hold = True
@@ -228,9 +238,14 @@ class WebSocketProtocol(object):
         Raises:
             Exception: What the awaitable has already failed with.
         """
+        native = type(result) is _CoroutineType
+        if native and self._runner is not None:
+            result = self._runner.start(result)
+            if result is None:
+                return  # as most are; this way is the shortest for them
         future = self._settle(result)
         if future is not None:
-            if serial[future is not result]:
+            if serial[native or future is not result]:
                 self._awaited = future
                 self._hold = True
             # The callback may wait for the peer's answer to what it wrote.

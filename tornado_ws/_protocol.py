@@ -143,6 +143,8 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._await(result, self.handler._serial_open)
         except _compat.CALLBACK_ERRORS:
             self._callback_failed()
+        finally:
+            self._leave_task()
 
     # The opening handshake of a client.
 
