@@ -1,12 +1,14 @@
 """Every difference between Tornado 4.3 ... newest and Python 2.7 ... newest that we have to know.
 
-Only this module, and `_compat_http` for Tornado's HTTP client, look at versions. What they export
-is named after what it does, so the rest of the package reads the same for all of them. Each
-branch says in one comment of one form which versions it is for.
+Only this module, `_compat_http` for Tornado's HTTP client and `_compat_rules` for what
+``install()`` follows look at versions. What they export is named after what it does, so the rest
+of the package reads the same for all of them. Each branch says in one comment of one form which
+versions it is for.
 """
 from __future__ import absolute_import, division, print_function
 
 import inspect
+import socket
 import sys
 import threading
 import warnings
@@ -14,11 +16,11 @@ import warnings
 import tornado
 from tornado import gen, util, websocket
 from tornado.concurrent import Future, is_future
-from tornado.log import gen_log
 
 StockWebSocketError = websocket.WebSocketError
 StockWebSocketClosedError = websocket.WebSocketClosedError
 unicode_type = util.unicode_type
+_MAX_BUFFERS = 512  # of one system call; Linux takes 1024
 
 # The masking function in C, or None where Tornado has no C extension (its own substitute takes
 # the data byte by byte, 100 ms a mebibyte).
@@ -170,6 +172,7 @@ if _uses_asyncio and sys.version_info >= (3, 7):
     from asyncio.tasks import _enter_task as enter_task
     from asyncio.tasks import _leave_task as leave_task
     from contextvars import copy_context
+    from types import CoroutineType  # what a `Runner` can run
 
     class TaskCancelled(CancelledError):
         """A coroutine ended because its Task was cancelled, not by an error of its own."""
@@ -181,10 +184,6 @@ if _uses_asyncio and sys.version_info >= (3, 7):
             self.cancel_requested = True
             return super(_RunnerTask, self).cancel(*args, **kwargs)
 
-    def steps_coroutines(awaitable):
-        """Tell whether a `Runner` can run an awaitable."""
-        return inspect.iscoroutine(awaitable)
-
     def new_task(coroutine, loop):
         """Make a Task of asyncio's that may be idle when its loop is closed.
 
@@ -195,12 +194,8 @@ if _uses_asyncio and sys.version_info >= (3, 7):
         return task
 else:
     # Tornado < 5.0 or Python < 3.7: Tornado runs them.
-    current_task = enter_task = leave_task = new_task = copy_context = None
+    current_task = enter_task = leave_task = new_task = copy_context = CoroutineType = None
     TaskCancelled = ()
-
-    def steps_coroutines(awaitable):
-        """Tell whether a `Runner` can run an awaitable."""
-        return False
 
 
 class Until(object):
@@ -314,6 +309,32 @@ else:
         yield
 
 
+if hasattr(socket.socket, "sendmsg"):
+    # Python >= 3, but on Windows.
+    def send_buffers(sock, buffers):
+        """Send what a socket takes of some buffers; return the number of bytes."""
+        if len(buffers) == 1:
+            return sock.send(buffers[0])
+        return sock.sendmsg(buffers[:_MAX_BUFFERS])
+else:
+    # Python 2, or Windows.
+    def send_buffers(sock, buffers):
+        """Send what a socket takes of some buffers; return the number of bytes."""
+        return sock.send(b"".join(buffers))
+
+
+if tornado.version_info < (6,):
+    # Tornado < 6.0: streams take bytes, or copy anything else.
+    def view_from(data, start):
+        """Return the bytes from a position on, as an IOStream takes them best."""
+        return data[start:] if start else data
+else:
+    # Tornado >= 6.0: streams keep views.
+    def view_from(data, start):
+        """Return the bytes from a position on, as an IOStream takes them best."""
+        return memoryview(data)[start:] if start else data
+
+
 if tornado.version_info < (6,):
     # Tornado < 6.0: a request handler's method that returns None is done.
     def nothing_to_await():
@@ -326,65 +347,6 @@ else:
         future = Future()
         future.set_result(None)
         return future
-
-
-def _finish_at_upgrade(handler):
-    handler._finished = True
-    handler._log()
-    handler.on_finish()
-
-
-def _log_exception(handler, *exc_info):
-    handler.log_exception(*exc_info)
-
-
-def _generous_ping_timeout(interval, timeout):
-    return max(3 * interval, 30) if timeout is None else timeout
-
-
-def _capped_ping_timeout(interval, timeout):
-    if timeout is not None and 0 < interval < timeout:
-        gen_log.warning("websocket_ping_timeout (%s s) is longer than websocket_ping_interval "
-                        "(%s s), which is used instead", timeout, interval)
-    return interval if timeout is None else min(timeout, interval)
-
-
-def _allow_origin_by_fetch_site(handler):
-    return handler._check_cross_origin(
-        lambda origin: decided("check_origin", handler.check_origin(origin))) is None
-
-
-def _check_trusted_origin(handler, origin):
-    return handler.check_trusted_origin(origin)
-
-
-def installed_rules():
-    """Return where the installed Tornado's websocket module departs from 4.3's.
-
-    Returns:
-        A dict of fields of ``Semantics``.
-    """
-    rules = {}
-    version = tornado.version_info
-    if version >= (4, 5):
-        # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a
-        # finished response, logged like any other; pings have settings.
-        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade,
-                     ping_timeout=_generous_ping_timeout)
-    if version >= (5, 1):
-        # Tornado >= 5.1: the same for open; errors go through the handler's log_exception.
-        rules.update(serial_open=True, log_exception=_log_exception)
-    if version >= (6,):
-        # Tornado >= 6.0: get() is a coroutine that ends with the connection.
-        rules.update(get_waits=True)
-    if version >= (6, 5):
-        # Tornado >= 6.5: another default and a limit.
-        rules.update(ping_timeout=_capped_ping_timeout)
-    if version >= (6, 6):
-        # Tornado >= 6.6: only RFC 6455; the browser's Sec-Fetch-Site comes before the origin.
-        rules.update(versions=("13",), allow_origin=_allow_origin_by_fetch_site,
-                     check_origin=_check_trusted_origin)
-    return rules
 
 
 def warn_of_callback():

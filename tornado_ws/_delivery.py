@@ -30,9 +30,13 @@ READ_AHEAD_BYTES = 1024 * 1024
 END_TURNS = 3           # of the loop, in which a reader answers what came before the end
 END_GRACE = 1.0         # seconds at most for callbacks to do so
 
+_CoroutineType = _compat.CoroutineType
 
-def _never():
-    return False
+
+class _AlwaysOpen(object):
+    """Stands in for a stream that was closed before."""
+
+    socket = True
 
 
 class WebSocketProtocol(object):
@@ -100,6 +104,12 @@ class WebSocketProtocol(object):
                 result = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
             self._callback_failed(*sys.exc_info())
+        finally:
+            self._leave_task()
+
+    def _leave_task(self):
+        if self._runner is not None:
+            self._runner.leave()
 
     def _settle(self, result):
         """Take care of what a callback returned.
@@ -110,7 +120,7 @@ class WebSocketProtocol(object):
         Raises:
             Exception: What a coroutine failed with in its first step.
         """
-        if _compat.steps_coroutines(result):
+        if type(result) is _CoroutineType:
             if self._runner is None:
                 self._runner = Runner(self._transport.io_loop)
             future = self._runner.start(result)
@@ -153,6 +163,7 @@ class WebSocketProtocol(object):
         try:
             self._dispatch(events)
         finally:
+            self._leave_task()
             self._transport.uncork()
         self._go_on()
 
@@ -167,6 +178,7 @@ class WebSocketProtocol(object):
                 if self._hold or self._failed:
                     break
         finally:
+            self._leave_task()
             self._transport.uncork()
         if self._queue:
             self._hold = True
@@ -174,7 +186,7 @@ class WebSocketProtocol(object):
 
     def _dispatch(self, events):
         # A stream that a callback closes ends the batch; one that was closed before does not.
-        closed = _never if self.stream.closed() else self.stream.closed
+        stream = _AlwaysOpen if self.stream.closed() else self.stream
         handler = self.handler
         for opcode, payload in events:
             if opcode > OP_BINARY:
@@ -189,7 +201,7 @@ class WebSocketProtocol(object):
                         result = None  # see `_compat.failure`
                 except _compat.CALLBACK_ERRORS:
                     self._callback_failed(*sys.exc_info())
-            if self._failed or closed():
+            if self._failed or stream.socket is None:
                 break
 
     def _enqueue(self, payload):
@@ -230,9 +242,14 @@ class WebSocketProtocol(object):
         Raises:
             Exception: What a coroutine failed with in its first step.
         """
+        native = type(result) is _CoroutineType
+        if native and self._runner is not None:
+            result = self._runner.start(result)
+            if result is None:
+                return  # as most are; this way is the shortest for them
         future = self._settle(result)
         if future is not None:
-            if serial[future is not result]:
+            if serial[native or future is not result]:
                 self._awaited = future
                 self._hold = True
             # The callback may wait for the peer's answer to what it wrote.

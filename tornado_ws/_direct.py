@@ -18,7 +18,7 @@ from tornado.iostream import IOStream
 
 from tornado_ws import _compat
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._transport import Transport
+from tornado_ws._transport import LARGE_PIECE, Transport
 
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 READ = IOLoop.READ
@@ -89,15 +89,43 @@ class DirectTransport(Transport):
     def _send(self):
         if self.stream.closed():
             raise WebSocketClosedError("the connection is closed")
-        data = self._take_gathered()
+        buffers = self._take_gathered()
+        if len(buffers) > 1:
+            buffers = _join_small(buffers)
         try:
-            sent = self._socket.send(data)
+            sent = _compat.send_buffers(self._socket, buffers)
         except EnvironmentError as error:
             if error.errno not in _WOULD_BLOCK:
                 self.stream.close(exc_info=True)
                 raise WebSocketClosedError("the connection is closed")
             sent = 0
-        if sent == len(data):
-            self._set_sent(self._total)
+        rest = list(_what_is_left(buffers, sent))
+        if rest:
+            self._write(rest)
         else:
-            self._write(data[sent:])
+            self._set_sent(self._total)
+
+
+def _join_small(pieces):
+    """Join the pieces that are not large with their neighbours."""
+    buffers, small = [], []
+    for piece in pieces:
+        if len(piece) < LARGE_PIECE:
+            small.append(piece)
+        else:
+            if small:
+                buffers.append(b"".join(small))
+                small = []
+            buffers.append(piece)
+    if small:
+        buffers.append(b"".join(small))
+    return buffers
+
+
+def _what_is_left(buffers, sent):
+    for data in buffers:
+        if sent < len(data):
+            yield _compat.view_from(data, sent)
+            sent = 0
+        else:
+            sent -= len(data)

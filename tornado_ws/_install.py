@@ -14,7 +14,7 @@ import tornado
 import tornado.websocket as stock
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _client, _compat, _connect, _handler, websocket
+from tornado_ws import _client, _compat, _compat_rules, _connect, _handler, websocket
 from tornado_ws._semantics import TORNADO_4_3
 
 _NAME = "tornado.websocket"
@@ -55,7 +55,7 @@ def _default_message_limit():
 
 
 _semantics = TORNADO_4_3._replace(default_message_limit=_default_message_limit,
-                                  **_compat.installed_rules())
+                                  **_compat_rules.installed_rules())
 
 
 class WebSocketHandler(_handler.WebSocketHandler):

@@ -24,6 +24,8 @@ def encode_message(message, binary):
         UnicodeEncodeError: The text has lone surrogates.
     """
     opcode = OP_BINARY if binary else OP_TEXT
+    if type(message) is unicode_type:  # the most frequent kind
+        return opcode, utf8.encode(message)
     if isinstance(message, dict):
         message = json_encode(message)
     if isinstance(message, bytes):

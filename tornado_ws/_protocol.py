@@ -15,13 +15,13 @@ from tornado.log import gen_log
 
 from tornado_ws import _compat
 from tornado_ws._delivery import WebSocketProtocol
-from tornado_ws._direct import open_transport
+from tornado_ws._direct import LARGE_PIECE, open_transport
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._keepalive import Keepalive
 from tornado_ws._messages import encode_message
 from tornado_ws._sansio import deflate, handshake, headers
-from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_CLOSE, OP_PING, OP_PONG,
-                                       OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_BINARY, OP_CLOSE, OP_PING,
+                                       OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -45,12 +45,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         ValueError: A compression option is unknown or out of range.
     """
 
-    FIN = FIN
-    RSV1 = RSV1
-    RSV2 = RSV2
-    RSV3 = RSV3
-    RSV_MASK = RSV_MASK
-    OPCODE_MASK = OPCODE_MASK
+    FIN, OPCODE_MASK = FIN, OPCODE_MASK
+    RSV1, RSV2, RSV3, RSV_MASK = RSV1, RSV2, RSV3, RSV_MASK
 
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
                  max_message_size=None, ping_interval=None, ping_timeout=0):
@@ -144,6 +140,8 @@ class WebSocketProtocol13(WebSocketProtocol):
                 result = None  # see `_compat.failure`
         except _compat.CALLBACK_ERRORS:
             self._callback_failed(*sys.exc_info())
+        finally:
+            self._leave_task()
 
     # The opening handshake of a client.
 
@@ -257,8 +255,17 @@ class WebSocketProtocol13(WebSocketProtocol):
             raise WebSocketClosedError("the connection is closed or closing")
         if _current_thread() != self._thread:
             return self._from_thread(self.write_message, message, binary)
-        opcode, payload = encode_message(message, binary)
-        return self._write(self._core.send_message(opcode, payload))
+        if type(message) is bytes:  # what encode_message does, without the call
+            opcode, payload = OP_BINARY if binary else OP_TEXT, message
+        else:
+            opcode, payload = encode_message(message, binary)
+        try:
+            if len(payload) < LARGE_PIECE:
+                return self._transport.write(self._core.send_message(opcode, payload))
+            return self._transport.write_large(*self._core.send_large_message(opcode, payload))
+        except StreamBufferFullError:
+            self._abort()
+            raise
 
     def write_ping(self, data):
         """Send a ping; see `WebSocketHandler.ping`."""

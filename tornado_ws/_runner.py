@@ -31,9 +31,10 @@ class Runner(object):
         self._outcome = None    # the Future of the current coroutine
         self._yielded = ()      # what it yielded in its first step, for the Task
         self._stopped = False
+        self._entered = None    # the Task while it is the current one
 
     def start(self, coroutine):
-        """Take a coroutine's first step.
+        """Take a coroutine's first step; afterwards `leave` has to be called, some time.
 
         Args:
             coroutine: A coroutine that was not started.
@@ -44,24 +45,36 @@ class Runner(object):
         Raises:
             Exception: What the coroutine raised.
         """
-        if self._coroutine is not None or _compat.current_task(self._loop) is not None:
+        if self._coroutine is not None or not (self._entered or self._enter()):
             return _compat.as_future(coroutine)
-        if self._task is None:
-            self._task = _compat.new_task(self, self._loop)
-        self._context = _compat.copy_context()
-        _compat.enter_task(self._loop, self._task)
+        context = _compat.copy_context()
         try:
-            yielded = self._context.run(coroutine.send, None)
+            yielded = context.run(coroutine.send, None)
         except StopIteration:
             return None
-        finally:
-            _compat.leave_task(self._loop, self._task)
+        self._context = context
         self._coroutine = coroutine
         self._task.cancel_requested = False
         self._yielded = (yielded,)
         self._outcome = _compat.new_future(self._io_loop)
         self._wake_up()
         return self._outcome
+
+    def _enter(self):
+        """Make the Task the current one, which is not done for each coroutine of a batch."""
+        if _compat.current_task(self._loop) is not None:
+            return False
+        if self._task is None:
+            self._task = _compat.new_task(self, self._loop)
+        self._entered = self._task
+        _compat.enter_task(self._loop, self._task)
+        return True
+
+    def leave(self):
+        """Say that no more coroutines are started for now."""
+        task, self._entered = self._entered, None
+        if task is not None:
+            _compat.leave_task(self._loop, task)
 
     def stop(self):
         """Let the Task end, once the current coroutine has."""

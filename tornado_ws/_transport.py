@@ -21,9 +21,10 @@ from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedErr
 from tornado_ws import _compat
 from tornado_ws._errors import WebSocketClosedError
 
-READ_SIZE = 64 * 1024
+READ_SIZE = 66 * 1024  # a message of 64 KiB with its header
 LARGE_READ_SIZE = 256 * 1024
 CORK_LIMIT = 64 * 1024
+LARGE_PIECE = 128 * 1024  # what is not copied; for more, malloc may fetch new pages each time
 
 
 class _Turn(object):
@@ -69,6 +70,7 @@ class Transport(object):
         self._write_future = None
         self._write_end = 0       # what _sent becomes when it is done
         self._limit = stream.max_write_buffer_size
+        self._gather_limit = CORK_LIMIT if self._limit is None else min(CORK_LIMIT, self._limit)
         self._waiters = collections.deque()  # (total, Future) of writes that wait
         self._turn = _turns.get(self.io_loop)
         if self._turn is None:
@@ -178,35 +180,51 @@ class Transport(object):
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
-        size = len(data)
+        total = self._total + len(data)
+        if (self._corks and self._write_future is None and total - self._sent < self._gather_limit
+                and not self.stream.closed()):
+            self._gathered.append(data)
+            self._total = total
+            return self._accepted
+        self._check_room(len(data))
+        self._gathered.append(data)
+        self._total = total
+        if self._write_future is None:
+            corked = self._corks
+            self._send()
+            if not corked:
+                self._cork_turn()
+            if self._write_future is None:
+                return self._accepted
+        future = _compat.new_future(self.io_loop)
+        self._waiters.append((total, future))
+        return future
+
+    def write_large(self, head, payload):
+        """Send a frame in two pieces, which need not be joined; as `write` otherwise."""
+        self._check_room(len(head) + len(payload))
+        self._gathered.append(head)
+        self._total += len(head)
+        return self.write(payload)
+
+    def _check_room(self, size):
         limit = self._limit
         if limit is not None and self._total - self._sent + size > limit:
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
-        self._gathered.append(data)
-        self._total += size
-        if self._write_future is None:
-            if not self._corks:
-                self._send()
-                self._cork_turn()
-            elif self._total - self._sent >= CORK_LIMIT or self.stream.closed():
-                self._send()
-            if self._write_future is None:
-                return self._accepted
-        future = _compat.new_future(self.io_loop)
-        self._waiters.append((self._total, future))
-        return future
 
     def _take_gathered(self):
         gathered, self._gathered = self._gathered, []
-        return gathered[0] if len(gathered) == 1 else b"".join(gathered)
+        return gathered
 
     def _send(self):
-        self._write(self._take_gathered())
+        self._write([b"".join(self._take_gathered())])
 
-    def _write(self, data):
+    def _write(self, buffers):
+        """Hand bytes to the stream; those of the last buffer are the last that it has."""
         try:
-            future = self.stream.write(data)
+            for data in buffers:
+                future = self.stream.write(data)
         except StreamClosedError:
             raise WebSocketClosedError("the connection is closed")
         if not future.done():

@@ -214,6 +214,19 @@ class NativeOpenTest(WebSocketCase):
 
     @unittest.skipIf(sys.version_info < (3, 7) or tornado.version_info < (5,), "none below them")
     @async_test
+    def test_c20_no_task_after_a_batch(self):
+        """C20: coroutines that do not suspend are in a task; nothing after their batch is."""
+        async def on_message(self, message):
+            asyncio.get_event_loop().call_soon(lambda: outside.append(asyncio.current_task()))
+            self.write_message(str(isinstance(asyncio.current_task(), asyncio.Task)))
+
+        outside = []
+        payloads = yield self.answer(on_message, b"1", b"2", b"3")
+        self.assertEqual(payloads, [b"True"] * 3)
+        self.assertEqual(outside, [None] * 3)
+
+    @unittest.skipIf(sys.version_info < (3, 7) or tornado.version_info < (5,), "none below them")
+    @async_test
     def test_c20_context_variables(self):
         """C20: each callback has a context of its own; what it sets is not seen by the next."""
         from contextvars import ContextVar

@@ -72,6 +72,23 @@ class TypesTest(WebSocketCase):
         self.handler.write_message("next")
         self.assertEqual((yield peer.read_frame()), (0x81, b"next"))
 
+    @each(("at_once", None), ("each_turn", 1))
+    @async_test
+    def test_c15_order_of_large_and_small(self, between):
+        """C15, C16: whatever part of a batch the socket takes, and however it is sent."""
+        peer = yield self.open_raw(SmallBuffers, receive_buffer=16 * 1024)
+        sizes = [1, 128 * 1024, 2, 3, 128 * 1024 - 1, 600000, 0, 300000, 300001, 70000, 5]
+        messages = [bytes(bytearray([65 + i])) * size for i, size in enumerate(sizes)]
+        futures = []
+        for message in messages:
+            futures.append(self.handler.write_message(message, binary=True))
+            if between:
+                yield turns(between)
+        for message in messages:
+            self.assertEqual((yield peer.read_frame()), (0x82, message))
+        for future in futures:
+            yield future
+
     @each(("125", 125, h("82 7d")), ("126", 126, h("82 7e 007e")),
           ("65535", 65535, h("82 7e ffff")), ("65536", 65536, h("82 7f 0000000000010000")))
     @async_test

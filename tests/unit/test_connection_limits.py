@@ -123,6 +123,15 @@ def test_the_limit_can_be_changed_between_messages():
     assert outcome(connection, raw("82 01 00")) == [1009]
 
 
+@EACH_ROLE
+@pytest.mark.parametrize("size", [126, 1000, 65535])
+def test_the_limit_holds_on_the_straight_path_too(role, size):
+    """C36: a longer frame whose bytes are all there at once."""
+    data = frame_for(role, 0x82, b"x" * size)
+    assert receive(connect(role, size), data * 2) == [(OP_BINARY, b"x" * size)] * 2
+    assert close_code_of(receive(connect(role, size - 1), data * 2)) == 1009
+
+
 # Memory.
 
 

@@ -167,17 +167,23 @@ def test_lengths_that_are_not_minimal_or_too_large_are_refused(text):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_table_of_short_frames_is_what_the_header_says(masked):
-    """The straight path takes unfragmented text and binary of up to 125 bytes, nothing else."""
-    expected = {}
-    for first in range(256):
-        for second in range(256):
-            if first in (0x81, 0x82) and second & 0x7f < 126 and bool(second & 0x80) == masked:
-                expected[bytes(bytearray([first, second]))] = (first & 0x0f, second & 0x7f)
-    assert frames.short_heads(masked) == expected
-    for head, (opcode, length) in expected.items():
-        header = frames.parse_header(head + MASK, 0, masked, False)
-        assert (header.first, header.length) == (0x80 | opcode, length)
+def test_the_table_of_straight_frames_is_what_the_header_says(masked):
+    """The straight path takes unfragmented text and binary of up to 65535 bytes, nothing else."""
+    heads = frames.straight_heads(masked)
+    assert sorted(heads) == sorted(
+        bytes(bytearray([first, second])) for first in (0x81, 0x82) for second in range(256)
+        if second & 0x7f <= 126 and bool(second & 0x80) == masked)
+    for head, (opcode, length, stride, unpack) in heads.items():
+        rest = b"" if length < 126 else b"\x01\x02"
+        header = frames.parse_header(b"??" + head + rest + MASK, 2, masked, False)
+        assert header.first == 0x80 | opcode
+        if unpack is None:
+            assert (length, stride, header.length) == (126, header.start - 2, 0x0102)
+            assert frames.unpack_length(b"??" + head + rest, 2) == 0x0102
+        else:
+            assert (length, stride) == (header.length, header.start - 2 + length)
+            data = b"??" + head + (MASK if masked else b"") + b"p" * length + b"rest"
+            assert unpack(data, 2) == ((MASK,) if masked else ()) + (b"p" * length,)
 
 
 @pytest.mark.parametrize("first", sorted(allowed_first_bytes(True)))

@@ -13,9 +13,9 @@ Bytes from the peer go into `Connection.receive_data`, which returns events: pla
 =================  ==========================================================
 
 Each ``send_*`` method returns the bytes of its one frame. Receiving, a connection is in one of
-three places: between frames, where the short unfragmented data frame has its straight path in
-`receive_data`; in the header of a frame, whose bytes wait in ``_data``; or in a payload, of
-which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
+three places: between frames, where an unfragmented data frame that is all there has its straight
+path, `_take_straight`; in the header of a frame, whose bytes wait in ``_data``; or in a payload,
+of which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
 rest of a frame to be found wrong.
 
 One call returns one batch: at most `BATCH_EVENTS` events, and no more messages once they hold
@@ -28,20 +28,20 @@ import os
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE,
-                                       OP_CONTINUATION, OP_TEXT, OPCODE_MASK, RSV1, KeySource,
-                                       build_close, encode_frame, encode_masked_frame, mask_bytes,
-                                       parse_close, parse_header, short_heads)
+                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD,
+                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION,
+                                       OPCODE_MASK, PLAIN_HEADS, RSV1, KeySource, build_close,
+                                       build_header, encode_frame, encode_masked_frame, mask_bytes,
+                                       parse_close, parse_header, straight_heads, unpack_length)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
 BATCH_EVENTS = 256
 BATCH_BYTES = 256 * 1024
 
-_BATCH = range(BATCH_EVENTS)
-_HEADS_FROM_CLIENT = short_heads(masked=True)
-_HEADS_FROM_SERVER = short_heads(masked=False)
-_NO_HEADS = {}
+_HEADS_FROM_CLIENT = straight_heads(masked=True)
+_HEADS_FROM_SERVER = straight_heads(masked=False)
+_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None)  # as if too long for the straight path
 
 
 class Connection(object):
@@ -76,6 +76,7 @@ class Connection(object):
         self._compressor = self._decompressor = None
         self._min_size = 0
         self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
+        self._plain_heads = None if is_client else PLAIN_HEADS  # of what is sent as it is
         self._data = b""        # received, not yet taken
         self._message = None    # the message in progress
         self._header = None     # the frame whose payload is being received
@@ -93,6 +94,7 @@ class Connection(object):
         self._compressor = compressor
         self._decompressor = decompressor
         self._min_size = min_size
+        self._plain_heads = None
 
     # Receiving.
 
@@ -129,49 +131,76 @@ class Connection(object):
 
     def _take_batch(self, data, events):
         """Take one batch of frames; return the position of the first byte not taken."""
-        mask, decode, add = self._mask, utf8.decode, events.append
-        head_size = 2 if self._is_client else 2 + KEY_SIZE
-        heads = self._straight_heads()
         size = len(data)
         ceiling = self.message_bytes_in + BATCH_BYTES
-        pos = straight = 0
+        pos = frames = 0
+        while pos < size and frames < BATCH_EVENTS and self.message_bytes_in < ceiling:
+            if self._header is None and self._message is None:
+                start, known = pos, len(events)
+                pos = self._take_straight(data, pos, events, BATCH_EVENTS - frames,
+                                          ceiling - self.message_bytes_in)
+                if pos != start:
+                    frames += len(events) - known
+                    continue
+            step = self._step(data, pos, events)
+            if step is None or self._ended:
+                self.backlog = False
+                return pos
+            pos = step
+            frames += 1
+        self.backlog = pos < size
+        return pos
+
+    def _take_straight(self, data, pos, events, frames, room):
+        """Take unfragmented, uncompressed data frames of up to 65535 bytes that are all here.
+
+        Equal heads often follow one another, so what the last one meant is kept.
+
+        Args:
+            data: The bytes received.
+            pos: Where a header starts.
+            events: The list to which the messages are added.
+            frames: How many to take at most.
+            room: Once their payloads have so many bytes, no long one is taken.
+
+        Returns:
+            The position of the first frame that was not taken.
+        """
+        mask, decode, add, heads = self._mask, utf8.decode, events.append, self._heads
+        is_client, size, head, taken = self._is_client, len(data), None, 0
+        limit = self.max_message_size
+        limit = MAX_LENGTH_16 if limit is None else min(limit, MAX_LENGTH_16)
         try:
-            for _ in _BATCH:
-                # The straight path: a short, unfragmented, uncompressed data frame, all here.
-                short = heads.get(data[pos:pos + 2])
-                if short is not None:
-                    opcode, length = short
-                    start = pos + head_size
-                    stop = start + length
-                    if stop <= size:
-                        payload = data[start:stop]
-                        if head_size > 2:
-                            payload = mask(data[pos + 2:start], payload)
-                        if opcode == OP_TEXT:
-                            payload = decode(payload)
-                        add((opcode, payload))
-                        straight += length
-                        pos = stop
-                        continue
-                # Everything else.
-                step = self._step(data, pos, events)
-                if step is None or self._ended:
-                    self.backlog = False
-                    return pos
-                pos = step
-                if self.message_bytes_in + straight >= ceiling:
+            for _ in range(frames):
+                if data[pos:pos + 2] != head:
+                    head = data[pos:pos + 2]
+                    opcode, length, stride, unpack = heads.get(head, _NO_HEAD)
+                if length > limit or pos + stride > size:
                     break
-                heads = self._straight_heads()
-            self.backlog = pos < size
+                if unpack is not None:
+                    parts = unpack(data, pos)
+                elif taken >= room:
+                    break
+                else:
+                    head, length = None, unpack_length(data, pos)
+                    parts = self._cut_payload(data, pos + stride, length, limit)
+                    if parts is None:
+                        break
+                    pos += length
+                payload = parts[0] if is_client else mask(*parts)
+                add((opcode, payload if opcode == OP_BINARY else decode(payload)))
+                pos += stride
+                taken += length
             return pos
         finally:
-            self.message_bytes_in += straight
+            self.message_bytes_in += taken
 
-    def _straight_heads(self):
-        if self._header is not None or self._message is not None:
-            return _NO_HEADS
-        limit = self.max_message_size
-        return self._heads if limit is None or limit >= MAX_CONTROL_PAYLOAD else _NO_HEADS
+    def _cut_payload(self, data, pos, length, limit):
+        """Return the payload at a position, after its key if it has one; None if it cannot be."""
+        if not LENGTH_16 <= length <= limit or pos + length > len(data):
+            return None
+        payload = data[pos:pos + length]
+        return (payload,) if self._is_client else (data[pos - KEY_SIZE:pos], payload)
 
     def _step(self, data, pos, events):
         """Take a frame's header and what is there of its payload, or more of the payload.
@@ -268,12 +297,38 @@ class Connection(object):
         Returns:
             The frame's bytes.
         """
+        length = len(payload)
+        self.message_bytes_out += length
+        if self._plain_heads is not None:
+            if length < LENGTH_16:
+                self.wire_bytes_out += 2 + length
+                return self._plain_heads[opcode][length] + payload
+            frame = build_header(FIN | opcode, length, False) + payload
+            self.wire_bytes_out += len(frame)
+            return frame
+        return b"".join(self._encode(opcode, payload))
+
+    def send_large_message(self, opcode, payload):
+        """Encode a message as `send_message` does, without a copy of what is sent as it is.
+
+        Returns:
+            The frame in two pieces, its header and its payload.
+        """
         self.message_bytes_out += len(payload)
+        return self._encode(opcode, payload)
+
+    def _encode(self, opcode, payload):
         first = FIN | opcode
         if self._compressor is not None and len(payload) >= self._min_size:
             payload = self._compressor.compress(payload)
             first |= RSV1
-        return self.send_frame(first, payload)
+        head = build_header(first, len(payload), self._is_client)
+        if self._is_client:
+            key = self._next_key()
+            head += key
+            payload = self._mask(key, payload)
+        self.wire_bytes_out += len(head) + len(payload)
+        return head, payload
 
     def send_frame(self, first, payload):
         """Encode one frame as it is given.

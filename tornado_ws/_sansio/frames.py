@@ -59,6 +59,7 @@ MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
 _OPCODES = frozenset([OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG])
 _KEYS_A_BLOCK = 1024
 
+_pack_8 = struct.Struct("BB").pack
 _pack_16 = struct.Struct("!BBH").pack
 _pack_64 = struct.Struct("!BBQ").pack
 _unpack_byte = struct.Struct("B").unpack_from
@@ -81,19 +82,34 @@ class Header(collections.namedtuple("Header", "first length key start")):
     __slots__ = ()
 
 
-def short_heads(masked):
-    """Make the table of the two header bytes of short unfragmented data frames.
+def straight_heads(masked):
+    """Make the table of the two first bytes of data frames that need no second look.
 
     Args:
         masked: Whether the frames carry a masking key.
 
     Returns:
-        A dict from the two bytes to ``(opcode, length)``, for text and binary frames of 0 to 125
-        bytes without a reserved bit.
+        A dict from the two bytes to ``(opcode, length, stride, unpack)``, for unfragmented text
+        and binary frames of up to 65535 bytes without a reserved bit. For 0 to 125 bytes the
+        stride is the size of the whole frame and ``unpack(data, pos)`` gives its key, where it
+        has one, and payload. For more it is the size of the header, the length is 126, and
+        unpack is None.
     """
-    mask_bit = MASK_BIT if masked else 0
-    return dict((_byte(FIN | opcode) + _byte(mask_bit | length), (opcode, length))
-                for opcode in (OP_TEXT, OP_BINARY) for length in range(LENGTH_16))
+    mask_bit, key = (MASK_BIT, "%ds" % KEY_SIZE) if masked else (0, "")
+    heads = {}
+    for opcode in (OP_TEXT, OP_BINARY):
+        for length in range(LENGTH_16):
+            frame = struct.Struct("=2x%s%ds" % (key, length))
+            heads[_byte(FIN | opcode) + _byte(mask_bit | length)] = (
+                opcode, length, frame.size, frame.unpack_from)
+        heads[_byte(FIN | opcode) + _byte(mask_bit | LENGTH_16)] = (
+            opcode, LENGTH_16, 4 + (KEY_SIZE if masked else 0), None)
+    return heads
+
+
+def unpack_length(data, pos):
+    """Return the 16 bits of length of the frame at a position."""
+    return _unpack_16(data, pos + 2)[0]
 
 
 def _check_first(first, deflate):
@@ -172,11 +188,9 @@ def parse_header(data, pos, masked, deflate):
     return Header(first, length, data[pos:pos + KEY_SIZE], pos + KEY_SIZE)
 
 
-_server_heads = {}
-_client_heads = {}
-for _first in (FIN | OP_TEXT, FIN | OP_BINARY, FIN | RSV1 | OP_TEXT, FIN | RSV1 | OP_BINARY):
-    _server_heads[_first] = [_byte(_first) + _byte(n) for n in range(LENGTH_16)]
-    _client_heads[_first] = [_byte(_first) + _byte(MASK_BIT | n) for n in range(LENGTH_16)]
+# For each opcode of a message the headers of payloads of 0 to 125 bytes, unmasked.
+PLAIN_HEADS = dict((opcode, [_byte(FIN | opcode) + _byte(n) for n in range(LENGTH_16)])
+                   for opcode in (OP_TEXT, OP_BINARY))
 
 
 def build_header(first, length, masked):
@@ -192,7 +206,7 @@ def build_header(first, length, masked):
     """
     mask_bit = MASK_BIT if masked else 0
     if length < LENGTH_16:
-        return _byte(first) + _byte(mask_bit | length)
+        return _pack_8(first, mask_bit | length)
     if length <= MAX_LENGTH_16:
         return _pack_16(first, mask_bit | LENGTH_16, length)
     return _pack_64(first, mask_bit | LENGTH_64, length)
@@ -208,10 +222,7 @@ def encode_frame(first, payload):
     Returns:
         The frame's bytes.
     """
-    length = len(payload)
-    if length < LENGTH_16 and first in _server_heads:
-        return _server_heads[first][length] + payload
-    return build_header(first, length, False) + payload
+    return build_header(first, len(payload), False) + payload
 
 
 def encode_masked_frame(first, payload, key, mask):
@@ -226,10 +237,7 @@ def encode_masked_frame(first, payload, key, mask):
     Returns:
         The frame's bytes.
     """
-    length = len(payload)
-    if length < LENGTH_16 and first in _client_heads:
-        return _client_heads[first][length] + key + mask(key, payload)
-    return build_header(first, length, True) + key + mask(key, payload)
+    return build_header(first, len(payload), True) + key + mask(key, payload)
 
 
 _tables = {}

@@ -13,6 +13,27 @@ from tornado_ws._sansio.frames import CLOSE_MESSAGE_TOO_BIG, OP_TEXT
 _SMALL_PART = 4096
 
 
+_LARGE_MESSAGE = 256 * 1024
+_largest = _LARGE_MESSAGE
+
+
+def _join(parts, size):
+    """Join the parts of a message, so that the next one as large costs no page faults.
+
+    The GNU malloc gives the top of the heap back to the system when more is free there than twice
+    the largest block that it ever freed by ``munmap``. The parts of a large message and the
+    message itself are just over that: after each one their pages would be given back, to be
+    fetched again one by one for the next, which costs several times what copying them does. A
+    block larger than any message so far moves that bound. Its pages are never touched. (On
+    Python 2 it is a short string, and all stays as it was.)
+    """
+    global _largest
+    if size > _largest:
+        _largest = size
+        bytes(size + size // 4 + _LARGE_MESSAGE * 2)
+    return b"".join(parts)
+
+
 class Message(object):
     """Puts one message together.
 
@@ -96,4 +117,4 @@ class Message(object):
         if not self._parts and final:
             return part
         self._parts.append(part)
-        return b"".join(self._parts) if final else None
+        return _join(self._parts, self.size) if final else None

@@ -1,0 +1,66 @@
+"""The part of `_compat` that is about the rules of the installed Tornado's websocket module."""
+from __future__ import absolute_import, division, print_function
+
+import tornado
+from tornado.log import gen_log
+
+from tornado_ws import _compat
+
+
+def _finish_at_upgrade(handler):
+    handler._finished = True
+    handler._log()
+    handler.on_finish()
+
+
+def _log_exception(handler, *exc_info):
+    handler.log_exception(*exc_info)
+
+
+def _generous_ping_timeout(interval, timeout):
+    return max(3 * interval, 30) if timeout is None else timeout
+
+
+def _capped_ping_timeout(interval, timeout):
+    if timeout is not None and 0 < interval < timeout:
+        gen_log.warning("websocket_ping_timeout (%s s) is longer than websocket_ping_interval "
+                        "(%s s), which is used instead", timeout, interval)
+    return interval if timeout is None else min(timeout, interval)
+
+
+def _allow_origin_by_fetch_site(handler):
+    return handler._check_cross_origin(
+        lambda origin: _compat.decided("check_origin", handler.check_origin(origin))) is None
+
+
+def _check_trusted_origin(handler, origin):
+    return handler.check_trusted_origin(origin)
+
+
+def installed_rules():
+    """Return where the installed Tornado's websocket module departs from 4.3's.
+
+    Returns:
+        A dict of fields of ``Semantics``.
+    """
+    rules = {}
+    version = tornado.version_info
+    if version >= (4, 5):
+        # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a
+        # finished response, logged like any other; pings have settings.
+        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade,
+                     ping_timeout=_generous_ping_timeout)
+    if version >= (5, 1):
+        # Tornado >= 5.1: the same for open; errors go through the handler's log_exception.
+        rules.update(serial_open=True, log_exception=_log_exception)
+    if version >= (6,):
+        # Tornado >= 6.0: get() is a coroutine that ends with the connection.
+        rules.update(get_waits=True)
+    if version >= (6, 5):
+        # Tornado >= 6.5: another default and a limit.
+        rules.update(ping_timeout=_capped_ping_timeout)
+    if version >= (6, 6):
+        # Tornado >= 6.6: only RFC 6455; the browser's Sec-Fetch-Site comes before the origin.
+        rules.update(versions=("13",), allow_origin=_allow_origin_by_fetch_site,
+                     check_origin=_check_trusted_origin)
+    return rules
