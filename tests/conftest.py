@@ -25,8 +25,10 @@ if sys.version_info < (3,):
     # The last Hypothesis for Python 2 spends minutes on what it remembers of earlier runs.
     usual["database"] = None
 settings.register_profile("usual", **usual)
-# The same examples in every run: what fails in one can be repeated in the next.
-settings.register_profile("repeatable", settings.get_profile("usual"), derandomize=True)
+# The same examples in every run: what fails in one can be repeated in the next. There are many
+# cells, so each takes few.
+settings.register_profile("repeatable", settings.get_profile("usual"), derandomize=True,
+                          max_examples=40, stateful_step_count=30)
 settings.register_profile("thorough", settings.get_profile("usual"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 

@@ -1,6 +1,6 @@
 """Runs the Autobahn test suite against tornado_ws and compares every case with ``expect.json``.
 
-    python tests/conformance/run.py --cases quick --python .tox/py313/bin/python
+    python tests/conformance/run.py --cases quick --python .tox/py313-tornado66/bin/python
 
 This program needs Python 3.8 or newer and nothing else; ``--python`` names the interpreter that
 has Tornado and tornado_ws installed, which may be a 2.7. The suite itself is installed at the

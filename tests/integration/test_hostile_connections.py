@@ -1,6 +1,6 @@
 """Connections that are opened and dropped in every state: nothing of them is left; C26, C28, C37.
 
-1 000 connections, times the environment variable ``TORNADO_WS_SCALE``.
+500 connections, times the environment variable ``TORNADO_WS_SCALE``.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -17,7 +17,7 @@ from wire import HANDSHAKE, close_frame, frame
 from tornado_ws import websocket
 
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
-CONNECTIONS = 1000 * SCALE
+CONNECTIONS = 500 * SCALE
 AT_ONCE = 100  # are open at the same time
 
 

@@ -148,6 +148,21 @@ def test_final_blocks(payload, message, persistent, step):
         assert receiver.decompress(raw("f2 48 cd c9 c9 07 00")) == b"Hello"
 
 
+@pytest.mark.parametrize("step", [7, 1 << 20])
+def test_long_streams_that_end(step):
+    """C34: streams with BFINAL, each given in several pieces; zlib tells their rest twice."""
+    maker = zlib.compressobj(9, zlib.DEFLATED, -15)
+    payload = (maker.compress(b"x" * 300000) + maker.flush()) * 3 + b"\x00"
+    receiver = inflater()
+    parts = [
+        receiver.feed(payload[start : start + step], False, None)
+        for start in range(0, len(payload), step)
+    ]
+    parts.append(receiver.feed(b"", True, 0))
+    assert b"".join(parts) == b"x" * 900000
+    assert receiver.decompress(payload) == b"x" * 900000
+
+
 def test_final_blocks_per_message_are_limited():
     receiver = inflater()
     for _ in range(2):
