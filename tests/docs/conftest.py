@@ -1,0 +1,12 @@
+"""Lets the tests import the programs that the documentation shows."""
+from __future__ import absolute_import, division, print_function
+
+import os
+import sys
+
+DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs")
+
+for directory in ("howto/code", "tutorial"):
+    sys.path.append(os.path.join(DOCS, directory))
+if sys.version_info < (3,):
+    collect_ignore_glob = ["*_py3.py"]
