@@ -15,16 +15,16 @@ import origins
 import pytest
 import subprotocols
 from docs_case_py3 import DOCS, DocsCase, async_test, until
-from double_tests import DoubleTest
+from double_tests import DoubleTest, WrongPeerTest
 from tornado import gen
 from tornado.escape import json_decode
 from tornado.httpclient import HTTPError, HTTPRequest
-from tornado.iostream import StreamBufferFullError
+from tornado.iostream import IOStream, StreamBufferFullError
 from tornado.testing import ExpectLog, bind_unused_port
 
 from tornado_ws import websocket
 
-DoubleTest.runTest = None  # pytest makes an instance without a test: Tornado < 6.4 needs the name
+DoubleTest.runTest = WrongPeerTest.runTest = None  # pytest makes an instance without a test: Tornado < 6.4 needs it
 
 
 class CompressionTest(DocsCase):
@@ -126,10 +126,10 @@ class AuthenticationTest(DocsCase):
         response = await self.refused("/machines")
         self.assertEqual(response.headers["WWW-Authenticate"], "Bearer")
         await self.refused("/machines", Authorization="Bearer wrong")
-        request = HTTPRequest(self.url("/machines"), headers={"Authorization": "Bearer s3cret"})
-        async with websocket.websocket_connect(request) as conn:
-            await conn.write_message("in")
-            self.assertEqual(await conn.read_message(), "in")
+        conn = await authentication.connect(self.url("/machines"), "s3cret")
+        await conn.write_message("in")
+        self.assertEqual(await conn.read_message(), "in")
+        conn.close()
 
     @async_test
     async def test_cookie_in_the_answer(self):
@@ -219,14 +219,15 @@ class KeepaliveTest(DocsCase):
 
     @async_test
     async def test_a_peer_that_does_not_answer_is_gone(self):
-        stream = socket.create_connection(("127.0.0.1", self.get_http_port()))
-        stream.sendall(
+        stream = IOStream(socket.socket())
+        await stream.connect(("127.0.0.1", self.get_http_port()))
+        await stream.write(
             b"GET /sensor HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         await until(lambda: keepalive.Sensor.there)
-        await until(lambda: not keepalive.Sensor.there)
-        self.assertIn(b"ping timed out", stream.recv(65536))
+        await stream.read_until(b"ping timed out")
         stream.close()
+        await until(lambda: not keepalive.Sensor.there)
 
     @async_test
     async def test_who_answers_stays(self):
@@ -241,6 +242,12 @@ class KeepaliveTest(DocsCase):
         self.assertEqual(len(keepalive.Sensor.there), 1)
         conn.close()
         await until(lambda: not keepalive.Sensor.there)
+
+    @async_test
+    async def test_pings_of_a_client(self):
+        conn = await keepalive.connect(self.url("/timed"))
+        self.assertEqual((conn.protocol.ping_interval, conn.protocol.ping_timeout), (20, 60))
+        conn.close()
 
     @async_test
     async def test_latency(self):

@@ -257,7 +257,7 @@ class StockNoLimitSettingTest(NoLimitSettingTest):
             for _ in range(TURNS):
                 yield gen.moment
             self.assertEqual(answer.done() and answer.result() is not None, version < (5, 1))
-            client.close()
+            client.protocol.stream.close()
             yield answer
 
 

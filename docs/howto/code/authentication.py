@@ -1,6 +1,7 @@
 """Authentication before the upgrade: docs/howto/authentication.rst."""
 import hmac
 
+from tornado.httpclient import HTTPRequest
 from tornado.web import Application, HTTPError, RequestHandler
 
 from tornado_ws import websocket
@@ -44,6 +45,11 @@ class Machines(websocket.WebSocketHandler):
 
     def on_message(self, message):
         return self.write_message(message)
+
+
+async def connect(url, token):
+    request = HTTPRequest(url, headers={"Authorization": "Bearer " + token})
+    return await websocket.websocket_connect(request)
 
 
 class Renewing(Private):

@@ -40,6 +40,10 @@ class Timed(websocket.WebSocketHandler):
             self.write_message({"latency": self.latency})
 
 
+async def connect(url):
+    return await websocket.websocket_connect(url, ping_interval=20, ping_timeout=60)
+
+
 def make_app(**settings):
     settings.setdefault("websocket_ping_interval", 20)
     settings.setdefault("websocket_ping_timeout", 20)
