@@ -31,6 +31,8 @@ nitpick_ignore_regex = [("py:.*", r"tornado\.(?!websocket_ws).*")]
 
 html_theme = "furo"
 html_title = "tornado_ws %s" % release
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -275,4 +275,3 @@ class UnclosedTest(MigrationCase, testing.AsyncHTTPTestCase):
             yield self.turn()
             gc.collect()
         self.assertIn("ResourceWarning", [warning.category.__name__ for warning in caught])
-

@@ -11,6 +11,7 @@ import re
 import zlib
 
 import pytest
+from babel.messages.pofile import read_po
 from docs_case_py3 import DOCS
 
 from tornado_ws import websocket
@@ -97,3 +98,21 @@ def test_every_program_of_the_how_to_pages_is_shown_and_tested():
         name = os.path.basename(path)
         assert "literalinclude:: code/" + name in shown, name
         assert re.search(r"\b%s\b" % name[:-3], tests), name
+
+
+def read_catalogue(*parts):
+    """Returns a catalogue of gettext: a dict from the English text to the other."""
+    with open(os.path.join(*parts), "rb") as file:
+        return {message.id: message.string for message in read_po(file) if message.id}
+
+
+def test_the_reference_is_translated_into_chinese():
+    """A docstring may be ahead of its translation for a while; the page as a whole may not."""
+    english = read_catalogue(BUILT, "gettext", "reference", "websocket.pot")
+    chinese = read_catalogue(
+        DOCS, "locale", "zh_CN", "LC_MESSAGES", "reference", "websocket.po")
+    missing = [text for text in english if not chinese.get(text)]
+    assert len(missing) <= len(english) // 10, missing
+    page = read(BUILT, "zh_CN", "reference", "websocket.html")
+    for text in ("Server", "Send a message.", "Open a WebSocket to a server."):
+        assert chinese[text] in page
