@@ -2,7 +2,6 @@ import os
 
 from tornado.escape import json_decode
 from tornado.ioloop import IOLoop
-from tornado.locks import Event
 from tornado.web import Application, RequestHandler
 
 from tornado_ws import websocket
@@ -54,14 +53,10 @@ def make_app():
         websocket_max_message_size=10000)
 
 
-async def main():
+if __name__ == "__main__":
     make_app().listen(8888, address="127.0.0.1")
     print("http://127.0.0.1:8888/, Ctrl-C ends")
-    await Event().wait()
-
-
-if __name__ == "__main__":
     try:
-        IOLoop.current().run_sync(main)
+        IOLoop.current().start()
     except KeyboardInterrupt:
         pass

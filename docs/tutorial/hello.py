@@ -1,5 +1,4 @@
 from tornado.ioloop import IOLoop
-from tornado.locks import Event
 from tornado.web import Application
 
 from tornado_ws import websocket
@@ -15,14 +14,10 @@ def make_app():
     return Application([("/chat", Hello)])
 
 
-async def main():
+if __name__ == "__main__":
     make_app().listen(8888, address="127.0.0.1")
     print("http://127.0.0.1:8888/, Ctrl-C ends")
-    await Event().wait()
-
-
-if __name__ == "__main__":
     try:
-        IOLoop.current().run_sync(main)
+        IOLoop.current().start()
     except KeyboardInterrupt:
         pass
