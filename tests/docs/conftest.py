@@ -16,4 +16,5 @@ try:
     importlib.import_module("sphinx")
 except ImportError:
     # Once, not in every cell.
-    collect_ignore_glob.extend(["test_docs_pages_py3.py", "test_docs_browser_py3.py"])
+    collect_ignore_glob.extend([
+        "test_docs_browser_py3.py", "test_docs_nginx_py3.py", "test_docs_pages_py3.py"])

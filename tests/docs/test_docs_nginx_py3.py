@@ -1,4 +1,7 @@
-"""``docs/howto/nginx.conf``, in a real nginx, in front of ``docs/howto/code/origins.py``."""
+"""``docs/howto/nginx.conf``, in a real nginx, in front of ``docs/howto/code/origins.py``.
+
+Collected where Sphinx is installed: once, not in every cell.
+"""
 import os
 import shutil
 import subprocess
