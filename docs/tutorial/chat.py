@@ -40,9 +40,12 @@ class Chat(websocket.WebSocketHandler):
             self.tell_all({"type": "note", "text": self.name + " has left"})
 
     def tell_all(self, event):
-        for client in self.settings["clients"]:
+        for client in list(self.settings["clients"]):
             if client.name is not None:
-                client.write_message(event)
+                try:
+                    client.write_message(event)
+                except websocket.WebSocketClosedError:
+                    pass  # it is about to go: on_close follows
 
 
 def make_app():

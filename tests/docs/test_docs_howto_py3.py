@@ -202,6 +202,20 @@ class FlowControlTest(DocsCase):
             client.on_connection_close()
 
     @async_test
+    async def test_ticker_and_a_client_that_is_closing(self):
+        ticker = flow_control.Ticker
+        first = await websocket.websocket_connect(self.url("/ticker"))
+        second = await websocket.websocket_connect(self.url("/ticker"))
+        await until(lambda: len(ticker.clients) == 2)
+        next(iter(ticker.clients)).close(1000)
+        ticker.tick_all("tick")
+        messages = [await conn.read_message() for conn in (first, second)]
+        self.assertEqual(sorted(messages, key=str), [None, "tick"])
+        first.close()
+        second.close()
+        await until(lambda: not ticker.clients)
+
+    @async_test
     async def test_bounded(self):
         async with websocket.websocket_connect(self.url("/bounded")) as conn:
             with ExpectLog("tornado.application", "Uncaught exception in /bounded"):

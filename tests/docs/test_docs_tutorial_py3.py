@@ -47,7 +47,12 @@ class ClientTest(DocsCase):
         said = [json.loads(await conn.read_message()) for _ in range(3)]
         self.assertEqual([event.get("name") for event in said], [None, "Ann", "clock"])
         self.assertRegex(said[2]["text"], r"\d\d:\d\d:\d\d")
-        conn.close()
+        clients = self._app.settings["clients"]
+        ann, = [client for client in clients if client.name == "Ann"]
+        clock, = [client for client in clients if client.name == "clock"]
+        ann.close()
+        clock.tell_all({"type": "note", "text": "Ann is about to go"})
+        self.assertIsNone(await conn.read_message())
         for client in self._app.settings["clients"]:
             client.close(1001)
         await listening

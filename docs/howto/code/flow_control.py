@@ -31,8 +31,12 @@ class Ticker(websocket.WebSocketHandler):
         if self.unsent >= self.MAX_UNSENT:
             self.missed += 1
             return
+        try:
+            future = self.write_message(text)
+        except websocket.WebSocketClosedError:
+            return  # on_close follows
         self.unsent += 1
-        self.write_message(text).add_done_callback(self.on_sent)
+        future.add_done_callback(self.on_sent)
 
     def on_sent(self, future):
         self.unsent -= 1
