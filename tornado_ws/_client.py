@@ -78,8 +78,9 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     Args:
         io_loop: The IOLoop to live on, the current one.
         request: The ``HTTPRequest`` with Tornado's defaults and a ``ws:`` or ``wss:`` URL.
-        on_message_callback, compression_options, ping_interval, ping_timeout,
-            max_message_size, subprotocols, resolver: As in `websocket_connect`.
+        on_message_callback, compression_options, subprotocols, resolver: As in
+            `websocket_connect`.
+        ping_interval, ping_timeout, max_message_size: Likewise.
         connect_future: The Future to resolve, or None to make one.
 
     Attributes:

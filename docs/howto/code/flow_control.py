@@ -1,0 +1,74 @@
+"""Flow control and slow clients: docs/howto/flow_control.rst."""
+from tornado.web import Application
+
+from tornado_ws import websocket
+
+
+class Export(websocket.WebSocketHandler):
+    """Sends no faster than the client reads."""
+
+    async def on_message(self, message):
+        for number in range(int(message)):
+            await self.write_message("row %d" % number)
+        self.close(1000, "that is all")
+
+
+class Ticker(websocket.WebSocketHandler):
+    """Sends the same to all, and waits for nobody: a slow client misses ticks."""
+
+    MAX_UNSENT = 100
+    clients = set()
+
+    def open(self):
+        self.unsent = 0
+        self.missed = 0
+        self.clients.add(self)
+
+    def on_close(self):
+        self.clients.discard(self)
+
+    def tick(self, text):
+        if self.unsent >= self.MAX_UNSENT:
+            self.missed += 1
+            return
+        try:
+            future = self.write_message(text)
+        except websocket.WebSocketClosedError:
+            return  # on_close follows
+        self.unsent += 1
+        future.add_done_callback(self.on_sent)
+
+    def on_sent(self, future):
+        self.unsent -= 1
+
+    @classmethod
+    def tick_all(cls, text):
+        for client in list(cls.clients):
+            client.tick(text)
+
+
+class Bounded(websocket.WebSocketHandler):
+    """Drops a client for whom more than 1 MiB would wait."""
+
+    def prepare(self):
+        self.request.connection.stream.max_write_buffer_size = 1024 * 1024
+
+    def on_message(self, message):
+        for _ in range(int(message)):
+            self.write_message(b"x" * 65536, binary=True)
+
+
+class Worker(websocket.WebSocketHandler):
+    """Takes the next message when the one before is done."""
+
+    async def on_message(self, message):
+        result = await self.work(message)
+        await self.write_message(result)
+
+    async def work(self, message):
+        return message[::-1]
+
+
+def make_app():
+    return Application([
+        ("/export", Export), ("/ticker", Ticker), ("/bounded", Bounded), ("/worker", Worker)])

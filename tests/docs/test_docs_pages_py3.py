@@ -1,0 +1,118 @@
+"""The pages of the documentation, as ``tox -e docs`` has built them.
+
+Collected where Sphinx is installed. ``TORNADO_WS_DOCS`` is the directory of what was built.
+"""
+import configparser
+import glob
+import inspect
+import io
+import os
+import re
+import zlib
+
+import pytest
+from babel.messages.pofile import read_po
+from docs_case_py3 import DOCS
+
+from tornado_ws import websocket
+
+ROOT = os.path.join(DOCS, "..")
+BUILT = os.environ.get("TORNADO_WS_DOCS", os.path.join(DOCS, "_build"))
+PAGES = glob.glob(os.path.join(DOCS, "*.rst")) + glob.glob(os.path.join(DOCS, "*", "*.rst"))
+TEST_NAME = re.compile(r"``(test_\w+)(?:::(\w+))?``")
+
+
+def read(*parts):
+    """Returns the text of a file."""
+    with io.open(os.path.join(*parts), encoding="utf-8") as file:
+        return file.read()
+
+
+def documented():
+    """Returns the names that the reference describes."""
+    with open(os.path.join(BUILT, "html", "objects.inv"), "rb") as file:
+        entries = file.read().split(b"\n", 4)[4]  # behind four lines of comment
+    lines = zlib.decompress(entries).decode().splitlines()
+    return {line.split()[0] for line in lines if line.split()[1].startswith("py:")}
+
+
+def public_names():
+    """Returns every public name of the module, and of its classes' own members."""
+    names = ["tornado_ws.install", "tornado_ws.uninstall"]
+    for name in websocket.__all__:
+        if name.startswith("_"):
+            continue
+        names.append("tornado_ws.websocket." + name)
+        value = getattr(websocket, name)
+        if inspect.isclass(value):
+            names.extend("tornado_ws.websocket.%s.%s" % (name, member) for member in vars(value)
+                         if not member.startswith("_"))
+    return names
+
+
+#: Those of RequestHandler, which are told of in one sentence; and what is an Attribute.
+IN_PROSE = re.compile(
+    r"\.WebSocketHandler\.(write|redirect|set_header|set_cookie|set_status|flush|finish"
+    r"|stream|serial_messages)$|\.WebSocketClientConnection\.protocol$")
+
+
+def test_every_public_name_is_documented():
+    missing = set(public_names()) - documented()
+    assert [name for name in missing if not IN_PROSE.search(name)] == []
+    page = read(DOCS, "reference", "websocket.rst")
+    for name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
+        assert "``%s``" % name in page
+
+
+def test_the_versions_are_those_of_tox_ini():
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(os.path.join(ROOT, "tox.ini"), encoding="utf-8")
+    tested = {}
+    for cell in config["cells"]["names"].split():
+        python, tornado = re.match(r"py(\d+)-tornado(\d\d)", cell).groups()
+        series = tested.setdefault("%s.%s" % (python[0], python[1:]), [])
+        if "%s.%s" % tuple(tornado) not in series:
+            series.append("%s.%s" % tuple(tornado))
+    shown = re.findall(r"^([23]\.\d+) +([\d., ]+)$", read(DOCS, "reference", "support.rst"), re.M)
+    assert {python: series.split(", ") for python, series in shown} == tested
+
+
+@pytest.mark.parametrize("page", [os.path.relpath(page, DOCS) for page in PAGES])
+def test_every_test_that_a_page_names_is_there(page):
+    for name, inside in TEST_NAME.findall(read(DOCS, page)):
+        paths = glob.glob(os.path.join(ROOT, "tests", "*", name + ".py"))
+        if paths and inside:
+            assert re.search(r"\b(class|def) %s\b" % inside, read(paths[0])), (name, inside)
+        elif not paths:
+            assert name in TESTS, name
+
+
+TESTS = set(re.findall(r"def (test_\w+)", "".join(
+    read(path) for path in glob.glob(os.path.join(ROOT, "tests", "*", "*.py")))))
+
+
+def test_every_program_of_the_how_to_pages_is_shown_and_tested():
+    shown = "".join(read(page) for page in PAGES)
+    tests = "".join(read(path) for path in glob.glob(os.path.join(ROOT, "tests", "docs", "*.py")))
+    for path in glob.glob(os.path.join(DOCS, "howto", "code", "*.py")):
+        name = os.path.basename(path)
+        assert "literalinclude:: code/" + name in shown, name
+        assert re.search(r"\b%s\b" % name[:-3], tests), name
+
+
+def read_catalogue(*parts):
+    """Returns a catalogue of gettext: a dict from the English text to the other."""
+    with open(os.path.join(*parts), "rb") as file:
+        return {message.id: message.string for message in read_po(file) if message.id}
+
+
+def test_the_reference_is_translated_into_chinese():
+    """A docstring may be ahead of its translation for a while; the page as a whole may not."""
+    english = read_catalogue(BUILT, "gettext", "reference", "websocket.pot")
+    chinese = read_catalogue(
+        DOCS, "locale", "zh_CN", "LC_MESSAGES", "reference", "websocket.po")
+    missing = [text for text in english if not chinese.get(text)]
+    assert len(missing) <= len(english) // 10, missing
+    page = read(BUILT, "zh_CN", "reference", "websocket.html")
+    for text in ("Server", "Send a message.", "Open a WebSocket to a server."):
+        assert chinese[text] in page

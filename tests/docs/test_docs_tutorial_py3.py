@@ -1,0 +1,90 @@
+"""The programs of the tutorial."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import chat
+import chat_client
+import hello
+import pytest
+from chat_tests import ChatTest
+from docs_case_py3 import DOCS, DocsCase, async_test
+from tornado import gen
+from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
+
+from tornado_ws import websocket
+
+ChatTest.runTest = None  # pytest makes an instance without a test: Tornado < 6.4 needs it
+
+
+class HelloTest(DocsCase):
+
+    page = hello
+
+    @async_test
+    async def test_hello(self):
+        async with websocket.websocket_connect(self.url("/chat")) as conn:
+            await conn.write_message("Ann")
+            self.assertEqual(await conn.read_message(), "Hello Ann")
+
+
+class ClientTest(DocsCase):
+
+    page = chat
+
+    @async_test
+    async def test_what_time_is_it(self):
+        events = []
+        listening = gen.convert_yielded(chat_client.listen(self.url("/chat"), events.append))
+        while not events:
+            await gen.sleep(0.001)
+        conn = await websocket.websocket_connect(self.url("/chat"))
+        for kind, text in [("name", "Ann"), ("say", "What time is it?")]:
+            await conn.write_message(json.dumps({"type": kind, "text": text}))
+        said = [json.loads(await conn.read_message()) for _ in range(3)]
+        self.assertEqual([event.get("name") for event in said], [None, "Ann", "clock"])
+        self.assertRegex(said[2]["text"], r"\d\d:\d\d:\d\d")
+        clients = self._app.settings["clients"]
+        ann, = [client for client in clients if client.name == "Ann"]
+        clock, = [client for client in clients if client.name == "clock"]
+        ann.close()
+        clock.tell_all({"type": "note", "text": "Ann is about to go"})
+        self.assertIsNone(await conn.read_message())
+        for client in self._app.settings["clients"]:
+            client.close(1001)
+        await listening
+
+
+@pytest.mark.parametrize("program", ["hello.py", "chat.py"])
+def test_server(program, tmpdir):
+    """A server starts as the page says, takes a connection, and ends quietly with Ctrl-C."""
+    listener, port = bind_unused_port()
+    listener.close()
+    with open(os.path.join(DOCS, "tutorial", program)) as file:
+        text = file.read()
+    path = tmpdir.join(program)
+    path.write(text.replace("8888", str(port)))
+    process = subprocess.Popen([sys.executable, "-u", str(path)], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    try:
+        line = process.stdout.readline()
+        assert line.decode() == "http://127.0.0.1:%d/, Ctrl-C ends\n" % port
+
+        async def connect():
+            async with websocket.websocket_connect("ws://127.0.0.1:%d/chat" % port) as conn:
+                await conn.write_message('{"type": "name", "text": "Ann"}')
+                return await conn.read_message()
+
+        loop = IOLoop(make_current=False)
+        assert "Ann" in loop.run_sync(connect, timeout=60)
+        loop.close()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == (b"", b"")
+        assert process.returncode == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
