@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
-for library, files in [("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py")]:
+for library, files in [("mypy", "*/typing/*"), ("selenium", "*/browser/*"),
+                       ("websockets", "*_websockets_py3.py")]:
     try:
         importlib.import_module(library)
     except ImportError:

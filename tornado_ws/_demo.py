@@ -1,7 +1,8 @@
 """The application behind ``python -m tornado_ws serve``.
 
 ``/echo`` sends every message back, ``/chat`` passes what one client says on to all, and the
-page at ``/`` talks to both. It uses the public interface only and may serve as an example.
+page at ``/`` (see `_demo_page`) talks to both. It uses the public interface only and may serve as
+an example.
 
 No client can hurt another. ``serial_messages`` makes a handler take the next message only when
 the answer to the one before has left, so a client that does not read is not read from either.
@@ -10,21 +11,26 @@ Chat lines have to go out to everybody at once: who falls too far behind is shut
 from __future__ import absolute_import, division, print_function
 
 import itertools
+import re
 
 from tornado import gen, httpserver, iostream, locks, web
 from tornado.ioloop import IOLoop
 
-from tornado_ws import websocket
+from tornado_ws import _demo_page, websocket
 
 CLOSE_GOING_AWAY = 1001
 CLOSE_UNSUPPORTED_DATA = 1003
 CLOSE_POLICY_VIOLATION = 1008
 
 PING_SECONDS = 30
-GOODBYE_SECONDS = 1
+GOODBYE_SECONDS = 3
 MAX_CHAT_BYTES = 4096
 MAX_NAME_LENGTH = 32
 MAX_UNSENT = 500
+
+SUBPROTOCOL = "demo"
+CLOSE_COMMAND = re.compile(u"/close ([0-9]{4})(?: (.*))?\\Z", re.DOTALL)
+HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+\Z")
 
 
 class Client(websocket.WebSocketHandler):
@@ -33,8 +39,8 @@ class Client(websocket.WebSocketHandler):
     serial_messages = True
 
     def get_compression_options(self):
-        """Agree to permessage-deflate with whoever offers it."""
-        return {}
+        """Agree to permessage-deflate with whoever offers it, if the application is to."""
+        return {} if self.application.compress else None
 
     def open(self):
         """Enter the client into the application's list."""
@@ -55,10 +61,25 @@ class Client(websocket.WebSocketHandler):
 
 
 class Echo(Client):
-    """Sends every message back as it came, text as text and binary as binary."""
+    """Sends every message back as it came, text as text and binary as binary.
+
+    With those who ask for the subprotocol ``demo`` there is one text that means something:
+    ``/close CODE REASON`` closes the connection with that code and reason.
+    """
+
+    def select_subprotocol(self, subprotocols):
+        """Agree to ``demo``."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     def on_message(self, message):
-        """Answer ``message`` with itself."""
+        """Answer ``message`` with itself, or do what it says."""
+        if self.selected_subprotocol and not isinstance(message, bytes):
+            command = CLOSE_COMMAND.match(message)
+            if command:
+                try:
+                    return self.close(int(command.group(1)), command.group(2))
+                except ValueError:
+                    pass  # not a code or reason that may be sent
         return self.send(message, binary=isinstance(message, bytes))
 
 
@@ -124,136 +145,66 @@ class Page(web.RequestHandler):
     """The page that talks to both endpoints."""
 
     def get(self):
-        """Answer with the page."""
-        self.write(PAGE)
+        """Answer with the page, which may load nothing and connect only to where it is from."""
+        host = self.request.host
+        # Not every browser takes 'self' to mean ws: and wss: too.
+        sources = "'self' ws://%s wss://%s" % (host, host) if HOST.match(host) else "'self'"
+        self.set_header("Content-Security-Policy", _demo_page.POLICY % sources)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.write(_demo_page.PAGE)
 
 
 class Application(web.Application):
-    """The demo: three handlers and the list of the clients that are connected."""
+    """The demo: three handlers and the list of the clients that are connected.
 
-    def __init__(self):
+    Args:
+        compress: Whether to agree to permessage-deflate.
+    """
+
+    def __init__(self, compress=False):
         super(Application, self).__init__(
             [("/", Page), ("/echo", Echo), ("/chat", Chat)], websocket_ping_interval=PING_SECONDS)
+        self.compress = compress
         self.clients = set()
         self.client_left = locks.Condition()
         self.guests = itertools.count(1)
 
     @gen.coroutine
-    def say_goodbye(self):
-        """Close all clients with 1001; who has not answered in time is cut off."""
-        deadline = IOLoop.current().time() + GOODBYE_SECONDS
+    def say_goodbye(self, hurry):
+        """Close all clients with 1001.
+
+        Args:
+            hurry: A Future. Who has not answered when it is done, or in time, is cut off.
+        """
+        loop = IOLoop.current()
+        deadline = loop.time() + GOODBYE_SECONDS
+        loop.add_future(hurry, lambda hurry: self.client_left.notify_all())
         for client in list(self.clients):
             client.close(CLOSE_GOING_AWAY, "going away")
-        while self.clients and (yield self.client_left.wait(deadline)):
+        while self.clients and not hurry.done() and (yield self.client_left.wait(deadline)):
             pass
         for client in list(self.clients):
             client.stream.close()
 
 
 @gen.coroutine
-def serve(listeners, stop):
+def serve(application, listeners, stop, ssl_options=None, announce=lambda count: None):
     """Serve the demo on listening sockets until a byte can be read from a socket.
 
     Args:
+        application: An `Application`.
         listeners: a list of listening sockets, as ``tornado.netutil.bind_sockets`` returns it.
-        stop: a connected socket; the first byte that arrives on it ends the service.
+        stop: a connected socket; the first byte that arrives on it ends the service, the second
+            one ends the wait for clients that are slow to say goodbye.
+        ssl_options: an ``ssl.SSLContext`` for https: and wss:, or None.
+        announce: called with the number of clients when the service ends.
     """
-    application = Application()
-    server = httpserver.HTTPServer(application)
+    server = httpserver.HTTPServer(application, ssl_options=ssl_options)
     server.add_sockets(listeners)
-    yield iostream.IOStream(stop).read_bytes(1)
+    stop = iostream.IOStream(stop)
+    yield stop.read_bytes(1)
     server.stop()
-    yield application.say_goodbye()
+    announce(len(application.clients))
+    yield application.say_goodbye(stop.read_bytes(1))
     yield server.close_all_connections()
-
-
-PAGE = u"""<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>tornado_ws</title>
-<link rel="icon" href="data:,">
-<style>
-  body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #223;
-         background: #f4f5f8; font: 16px/1.5 system-ui, sans-serif; }
-  main { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem; }
-  section { padding: 1rem; border-radius: .5rem; background: #fff; box-shadow: 0 1px 4px #0002; }
-  h1, h2, form { margin: 0 0 .5rem; }
-  h2 { float: left; line-height: 1.3; }
-  header { overflow: auto; }
-  header button { float: right; }
-  form { display: flex; gap: .5rem; }
-  input { flex: 1; min-width: 0; }
-  input, button { padding: .3rem .7rem; border: 1px solid #bbc; border-radius: .3rem;
-                  font: inherit; }
-  ol { height: 18rem; margin: 0; padding: .5rem; overflow-y: auto; list-style: none;
-       background: #f4f5f8; border-radius: .3rem; overflow-wrap: anywhere; }
-  .state::before { content: "\\25cf  "; color: #c33; }
-  .open .state::before { color: #2a5; }
-  .note { color: #778; }
-  .sent { color: #35b; }
-</style>
-<h1>tornado_ws</h1>
-<main></main>
-<template>
-  <section>
-    <header><h2></h2><button></button></header>
-    <p class="state" role="status"></p>
-    <form><input maxlength="1000" autocomplete="off" required placeholder="Say something">
-      <button>Send</button></form>
-    <ol role="log"></ol>
-  </section>
-</template>
-<script>
-"use strict";
-function panel(name, describe, showSent) {
-  const part = document.querySelector("template").content.cloneNode(true).firstElementChild;
-  const [title, toggle, state, form, input, log] =
-    ["h2", "header button", ".state", "form", "input", "ol"].map(s => part.querySelector(s));
-  const url = new URL(name, location.href.replace(/^http/, "ws"));
-  let socket;
-  function note(text, kind) {
-    const line = document.createElement("li");
-    line.textContent = text;
-    line.className = kind || "";
-    log.append(line);
-    if (log.children.length > 500) log.firstChild.remove();
-    log.scrollTop = log.scrollHeight;
-  }
-  function show(text, open, label) {
-    state.textContent = text;
-    toggle.textContent = label;
-    part.classList.toggle("open", open);
-    for (const control of form.elements) control.disabled = !open;
-  }
-  function connect() {
-    socket = new WebSocket(url);
-    show("connecting", false, "Cancel");
-    socket.onopen = () =>
-      show("connected" + (socket.extensions ? ", compressed" : ""), true, "Disconnect");
-    socket.onmessage = event => note(...describe(event.data));
-    socket.onclose = event => {
-      show("closed", false, "Connect");
-      note(`closed: ${event.code} ${event.reason}`, "note");
-    };
-  }
-  title.textContent = "/" + name;
-  toggle.onclick = () => socket.readyState === WebSocket.CLOSED ? connect() : socket.close(1000);
-  form.onsubmit = event => {
-    event.preventDefault();
-    socket.send(input.value);
-    if (showSent) note("> " + input.value, "sent");
-    input.value = "";
-    input.focus();
-  };
-  document.querySelector("main").append(part);
-  connect();
-}
-panel("echo", data => ["< " + data], true);
-panel("chat", data => {
-  const {type, name, text, present} = JSON.parse(data);
-  return type === "message" ? [`${name}: ${text}`]
-    : [`${name} ${type === "join" ? "joined" : "left"}, ${present} here`, "note"];
-});
-</script>
-"""

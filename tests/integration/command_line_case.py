@@ -21,6 +21,7 @@ from wire import HANDSHAKE, MASK, accept_value, close_frame, frame, mask_payload
 DEADLINE = 60
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A  # first bytes of whole messages
 DEFLATED = 0x40  # is added to them
+CLOSING = r"closing \d+ connections? \(Ctrl-C again cuts off\)\n\Z"  # what serve says at its end
 GOING_AWAY = (CLOSE, struct.pack("!H", 1001) + b"going away")
 
 
@@ -133,18 +134,20 @@ class CommandLineCase(object):
         out, err = process.communicate(data)
         return process.returncode, out.decode("utf-8"), err.decode("utf-8")
 
-    def serve(self):
+    def serve(self, *args):
         """Start ``serve`` on a free port; return the process and the port that it announces."""
-        process = self.start("serve", "--port", "0")
+        process = self.start("serve", "--port", "0", *args)
         line = process.stdout.readline().decode("ascii")
-        return process, int(re.match(r"Serving on http://127\.0\.0\.1:(\d+)/ ", line).group(1))
+        return process, int(re.match(r"Serving on https?://127\.0\.0\.1:(\d+)/ ", line).group(1))
 
     def stop(self, process):
         """Close all sockets of the test, end ``serve``, and check that it ends well."""
         for sock in self.sockets:
             sock.close()
         process.send_signal(signal.SIGTERM)
-        assert self.finish(process) == (0, "", "")
+        status, out, err = self.finish(process)
+        assert (status, out) == (0, "")
+        assert re.match(CLOSING + r"|\Z", err), err
 
     # Sockets.
 

@@ -86,18 +86,26 @@ class TestRun(CommandLineCase):
 class TestArguments(CommandLineCase):
     """The command line itself."""
 
-    def test_help_fits_a_screen(self):
-        """``--help`` names the commands and exit statuses on 24 lines of 80 columns."""
-        status, out, err = self.finish(self.start("--help", COLUMNS="80"))
+    @pytest.mark.parametrize("args, words", [
+        ([], ["serve", "connect", "run", "exit status"]),
+        (["serve"], ["--port", "--address", "--tls", "--compress", "1001"]),
+        (["connect"], ["--header", "--subprotocol", "--compress", "--insecure", "--binary",
+                       "/ping", "//", "exit status"]),
+        (["run"], ["-m", "SCRIPT"]),
+    ])
+    def test_help_fits_a_screen(self, args, words):
+        """``--help`` of the program and of each command fits on 24 lines of 80 columns."""
+        status, out, err = self.finish(self.start(*(args + ["--help"]), COLUMNS="80"))
         assert (status, err) == (0, "")
         lines = out.splitlines()
-        assert len(lines) <= 24 and max(map(len, lines)) <= 80
-        for word in ("serve", "connect", "run", "exit status"):
+        assert len(lines) <= 23 and max(map(len, lines)) < 80
+        for word in words:
             assert word in out
 
     @pytest.mark.parametrize("args", [
         [], ["fly"], ["connect"], ["run"], ["run", "-m"], ["run", "--unknown"],
         ["serve", "--port", "65536"], ["serve", "--port", "-1"], ["serve", "--port", "x"],
+        ["serve", "--tls", "cert.pem"], ["connect", "--subprotocol"],
     ], ids=" ".join)
     def test_wrong_arguments(self, capsys, args):
         """A wrong command line ends with the usage and exit status 2."""

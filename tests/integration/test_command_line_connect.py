@@ -10,11 +10,12 @@ import sys
 import threading
 
 import pytest
-from command_line_case import BINARY, DEADLINE, PING, PONG, TEXT, CommandLineCase
+from command_line_case import BINARY, CLOSE, DEADLINE, PING, PONG, TEXT, CommandLineCase, Peer
 from tornado import gen, ioloop
 
 from tornado_ws import websocket
-from tornado_ws.__main__ import _send_lines, main
+from tornado_ws.__main__ import _parser, main
+from tornado_ws._cli_connect import Client
 
 
 class TestConnect(CommandLineCase):
@@ -44,12 +45,15 @@ class TestConnect(CommandLineCase):
     @pytest.mark.parametrize("close, status, words", [
         ((1000,), 0, "1000"),
         ((1001, b"going away"), 0, "1001 going away"),
-        ((4001, u"tsch\u00fcss".encode("utf-8")), 1, u"4001 tsch\u00fcss"),
-        ((), 1, "no close code"),
-        (None, 1, "no close code"),
+        ((4001, u"tsch\u00fcss".encode("utf-8")), 3, u"4001 tsch\u00fcss"),
+        ((), 4, "no close code"),
+        (None, 4, "no close code"),
     ])
     def test_tells_how_it_ended(self, close, status, words):
-        """Messages are printed as they come; the server's close ends it though stdin is open."""
+        """Messages are printed as they come; the server's close ends it though stdin is open.
+
+        The exit status tells of the close code.
+        """
         process, peer = self.connect()
         peer.send(TEXT, b"now")
         assert process.stdout.readline() == b"now\n"
@@ -85,27 +89,72 @@ class TestConnect(CommandLineCase):
         assert self.finish(client, lines.encode("ascii")) == (0, lines, "closed: 1000\n")
         self.stop(server)
 
-    def test_from_a_terminal(self):
-        """At a terminal each line leaves when it is typed, and Ctrl-D closes with 1000."""
+    def test_from_a_terminal_to_a_pipe(self):
+        """With stdout elsewhere each line leaves when it is typed, and Ctrl-D closes with 1000."""
         master, slave = pty.openpty()
         process, peer = self.connect(stdin=slave)
         os.close(slave)
         os.write(master, b"typed\n")
         assert peer.receive() == (TEXT, b"typed")
+        peer.send(TEXT, b"\x1b[m")
         os.write(master, b"\x04")
         assert peer.receive_close() == 1000
         peer.send_close(1000)
         peer.close()
-        assert self.finish(process) == (0, "", "closed: 1000\n")
+        status, out, err = self.finish(process)
+        assert (status, out, err.splitlines()[1:]) == (0, "\x1b[m\n", ["closed: 1000"])
+        assert err.startswith("connected: ws://127.0.0.1:")
         os.close(master)
 
-    def test_interrupted(self):
-        """Ctrl-C ends it with the conventional exit status 130, without a traceback."""
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("answers", [True, False])
+    def test_interrupted(self, number, answers):
+        """Ctrl-C closes with 1001 and ends with the conventional exit status 130.
+
+        A server that does not answer holds that up no longer than the second Ctrl-C.
+        """
+        process, peer = self.connect()
+        peer.send(TEXT, b"hello")
+        assert process.stdout.readline() == b"hello\n"
+        process.send_signal(number)
+        assert peer.receive_close() == 1001
+        if answers:
+            peer.send_close(1001)
+            peer.close()
+        else:
+            process.send_signal(number)
+        status, out, err = self.finish(process)
+        assert (status, out) == (128 + number, "")
+        assert err == "closed: %s\n" % ("1001" if answers else "no close code")
+
+    def test_interrupted_at_a_mute_server(self):
+        """A server that never answers a close is not waited for long."""
         process, peer = self.connect()
         peer.send(TEXT, b"hello")
         assert process.stdout.readline() == b"hello\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
+        assert peer.receive_close() == 1001
+        assert self.finish(process) == (130, "", "closed: no close code\n")
+
+    def test_interrupted_with_the_101(self):
+        """Ctrl-C when the handshake is just being answered is not lost, whichever comes first."""
+        listener, url = self.listen()
+        process = self.start("connect", url)
+        peer = self.accept(listener)
+        process.send_signal(signal.SIGINT)
+        frame = peer.receive()
+        assert frame is None or frame == (CLOSE, b"\x03\xe9")
+        peer.close()
+        assert self.finish(process)[:2] == (130, "")
+
+    def test_interrupted_while_connecting(self):
+        """Ctrl-C while the handshake waits ends at once, with nothing to close."""
+        listener, url = self.listen()
+        process = self.start("connect", url)
+        peer = Peer(listener.accept()[0], None)
+        self.sockets.append(peer)
+        peer.read_head()
+        process.send_signal(signal.SIGINT)
         assert self.finish(process) == (130, "", "")
 
     def test_in_this_process(self, monkeypatch, capfd):
@@ -123,7 +172,7 @@ class TestConnect(CommandLineCase):
             return (line, peer.receive_close()) == ((TEXT, b"typed"), 3000)
 
         self.in_thread(server)
-        assert main(["connect", url]) == 1
+        assert main(["connect", url]) == 3
         assert tuple(capfd.readouterr()) == ("binary: ab\n", "closed: 3000 enough\n")
         os.close(writer)
         for thread in threading.enumerate():
@@ -149,7 +198,9 @@ class TestConnect(CommandLineCase):
             message = yield connection.read_message()
             assert message is None
             os.write(writer, b"too late\n")
-            _send_lines(connection)
+            line_client = Client(_parser().parse_args(["connect", url]), None)
+            line_client._connection = connection
+            line_client.send_lines()
 
         self.in_thread(server)
         with contextlib.closing(ioloop.IOLoop(make_current=False)) as loop:
@@ -202,4 +253,4 @@ class TestConnect(CommandLineCase):
         assert main(["connect", bad]) == 2
         out, err = capfd.readouterr()
         assert (out, err.count("\n")) == ("", 1)
-        assert err.startswith("tornado_ws connect: bad URL %s: " % bad)
+        assert err.startswith("tornado_ws connect: cannot use %s: " % bad)

@@ -9,7 +9,7 @@ import signal
 import sys
 
 import pytest
-from command_line_case import BINARY, CLOSE, DEFLATED, GOING_AWAY, TEXT, CommandLineCase
+from command_line_case import BINARY, CLOSE, CLOSING, DEFLATED, GOING_AWAY, TEXT, CommandLineCase
 from wire import deflate, inflate
 
 from tornado_ws.__main__ import main
@@ -29,7 +29,7 @@ class TestServe(CommandLineCase):
         body = browser.file.read(int(re.search("Content-Length: ([0-9]+)", head).group(1)))
         assert head.startswith("HTTP/1.1 200 ")
         assert "Content-Type: text/html" in head
-        assert b'panel("echo"' in body and b'panel("chat"' in body
+        assert b'super("echo"' in body and b'super("chat"' in body
         assert b"http://" not in body and b"https://" not in body and b"src=" not in body
         self.stop(process)
 
@@ -44,8 +44,8 @@ class TestServe(CommandLineCase):
         self.stop(process)
 
     def test_echoes_compressed(self):
-        """``/echo`` agrees to permessage-deflate and compresses what came compressed (C30, C31)."""
-        process, port = self.serve()
+        """With ``--compress`` it agrees to permessage-deflate and compresses (C30, C31)."""
+        process, port = self.serve("--compress")
         peer = self.join(port, "/echo", headers=DEFLATE)
         assert "permessage-deflate" in peer.response
         peer.send(TEXT | DEFLATED, deflate(b"squeeze " * 1000))
@@ -140,7 +140,34 @@ class TestServe(CommandLineCase):
             assert peer.receive() == GOING_AWAY
             peer.send(*GOING_AWAY)
             assert peer.receive() is None
+        assert self.finish(process) == (0, "", "closing 2 connections (Ctrl-C again cuts off)\n")
+
+    def test_says_goodbye_to_nobody(self):
+        """Without clients there is nothing to say."""
+        process, _ = self.serve()
+        process.terminate()
         assert self.finish(process) == (0, "", "")
+
+    def test_waits_for_the_answers(self):
+        """It ends when the last client has answered, and gets what that still sends before."""
+        process, port = self.serve()
+        peer = self.join(port, "/echo")
+        process.terminate()
+        assert peer.receive() == GOING_AWAY
+        peer.send(TEXT, b"one more thing")
+        assert process.poll() is None
+        peer.send(*GOING_AWAY)
+        assert peer.receive() is None
+        assert self.finish(process) == (0, "", "closing 1 connection (Ctrl-C again cuts off)\n")
+
+    def test_waits_for_an_answer_no_longer_than_a_limit(self):
+        """Who never answers is cut off."""
+        process, port = self.serve()
+        peer = self.join(port, "/echo")
+        process.terminate()
+        assert peer.receive() == GOING_AWAY
+        assert peer.receive() is None
+        assert self.finish(process)[0] == 0
 
     def test_stops_in_spite_of_hostile_clients(self):
         """Nobody delays the end: not who never answers, nor who never reads, nor half a request,
@@ -156,7 +183,9 @@ class TestServe(CommandLineCase):
         assert mute.receive() == GOING_AWAY
         process.send_signal(signal.SIGINT)
         assert mute.receive() is None
-        assert self.finish(process) == (0, "", "")
+        status, out, err = self.finish(process)
+        assert (status, out) == (0, "")
+        assert re.match(CLOSING, err)
 
     def test_in_this_process(self, monkeypatch):
         """``main`` serves in the calling thread and gives the signal handlers back."""

@@ -47,8 +47,13 @@ IMPORTS = {
     "websocket": {"_client", "_connect", "_delivery", "_errors", "_handler", "_protocol", CORE},
     "_install": {"_client", "_compat", "_compat_rules", "_connect", "_handler", "_semantics",
                  "websocket"},
-    "_demo": {"websocket"},
-    "__main__": {"__init__", "_demo", "websocket"},
+    "_demo_page": set(),
+    "_demo": {"_demo_page", "websocket"},
+    "_cli": set(),
+    "_cli_editor": {"_cli"},
+    "_cli_serve": {"_cli", "_demo"},
+    "_cli_connect": {"_cli", "_cli_editor", "websocket"},
+    "__main__": {"__init__", "_cli", "_cli_connect", "_cli_serve"},
 }
 """What each module may import; ``_sansio`` stands for any module of the core."""
 
@@ -156,7 +161,7 @@ def test_handler_and_client_do_not_know_each_other():
 
 def test_only_the_installer_and_the_command_line_import_the_face():
     importers = {name for name in SOURCES if "websocket" in own_imports(name)}
-    assert importers == {"_install", "_demo", "__main__"}
+    assert importers == {"_install", "_demo", "_cli_connect"}
 
 
 @EVERY_FILE
@@ -181,7 +186,8 @@ def test_only_compat_knows_versions(name):
     """To look at a version, or to catch an ImportError, is for _compat and its parts alone.
 
     They are _compat_http and _compat_rules. The command line catches the ImportError of the
-    program that it was asked to run. A request's ``version`` is HTTP's.
+    program that it was asked to run, and the one of a Python that was built without readline. A
+    request's ``version`` is HTTP's.
     """
     attributes = {"version_info", "hexversion", "version", "python_version", "PY2", "PY3"}
     found = set()
@@ -197,7 +203,7 @@ def test_only_compat_knows_versions(name):
     if name in ("_compat", "_compat_http", "_compat_rules"):
         assert "version_info" in found
     else:
-        allowed = {"__main__": {"ImportError"}}
+        allowed = {"__main__": {"ImportError"}, "_cli_editor": {"ImportError"}}
         assert found <= allowed.get(name, set())
 
 
