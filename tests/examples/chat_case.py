@@ -80,16 +80,21 @@ class Process:
             return log.read()
 
 
-def make_redis(directory):
-    """Return a Redis with the example's configuration and its URL; skip where there is none."""
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "redis-server is not installed"
+def require(program):
+    """Return the path of a program; skip the test where there is none."""
+    path = shutil.which(program)
+    if path is None:
+        reason = program + " is not installed"
         if os.environ.get("TORNADO_WS_REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    return path
+
+
+def make_redis(directory):
+    """Return a Redis with the example's configuration, and its URL."""
     port = free_port()
-    command = [program, os.path.join(CHAT, "redis.conf"), "--port", str(port),
+    command = [require("redis-server"), os.path.join(CHAT, "redis.conf"), "--port", str(port),
                "--bind", "127.0.0.1", "--dir", str(directory)]
     return (Process(command, port, str(directory / "redis.log")),
             "redis://127.0.0.1:%d/" % port)
