@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,11 @@ TORNADO = os.path.dirname(os.path.realpath(tornado.websocket.__file__))
 TIME_LIMIT = 240
 """Seconds after which a run is killed."""
 
-RACES = 5
-"""How often a test that has a race in it is run again."""
+REPETITIONS = 5
+"""How often a test that lost a race is run again."""
+
+NOTHING = "(?!)"
+"""The regular expression that matches no name."""
 
 OPTIONS = ["-q", "-p", "program_report", "-p", "no:cacheprovider"]
 
@@ -134,24 +138,28 @@ def check_implementation(run, package, handler):
 
 
 def run_with_races(swapped, arguments, where, races):
-    """Run a program's tests, and those again that lose a race in them.
+    """Run a program's tests, and those again that lost a race.
 
     Args:
         swapped, arguments, where: As for `run_tests`.
-        races: dict from the name of a test that has a race to the argument that selects it.
+        races: A regular expression for the names of tests that a slow machine may fail.
 
     Returns:
         A `Run`; its report is that of the first run.
     """
     run = run_tests(swapped, arguments, where)
-    for name, selection in races.items():
-        for _ in range(RACES):
-            if run.outcomes[name] == "failed":
-                run.outcomes.update(run_tests(swapped, arguments + [selection], where).outcomes)
+    for _ in range(REPETITIONS):
+        lost = {name for name in run.names("failed") if re.search(races, name)}
+        if not lost:
+            break
+        print("%s again: %s" % ("swapped" if swapped else "stock", ", ".join(sorted(lost))))
+        selection = " or ".join(sorted(name.split(".")[-1] for name in lost))
+        again = run_tests(swapped, arguments + ["-k", selection], where)
+        run.outcomes.update((name, again.outcomes[name]) for name in lost)
     return run
 
 
-def compare(arguments, where, handler, fewest, known_failures=(), races=()):
+def compare(arguments, where, handler, fewest, known_failures=(), races=NOTHING):
     """Assert that a program's tests do the same with either implementation, test by test.
 
     Args:
@@ -162,8 +170,8 @@ def compare(arguments, where, handler, fewest, known_failures=(), races=()):
         known_failures: The names of tests that fail with Tornado's own module too.
         races: As for `run_with_races`.
     """
-    stock = run_with_races(False, arguments, where, dict(races))
-    swapped = run_with_races(True, arguments, where, dict(races))
+    stock = run_with_races(False, arguments, where, races)
+    swapped = run_with_races(True, arguments, where, races)
     print("Python %s, Tornado %s" % tuple(stock.report["versions"]))
     print("stock: %s\nswapped: %s" % (stock, swapped))
     check_implementation(stock, TORNADO, handler)
