@@ -6,6 +6,7 @@ at its own pace, so nobody has to be fed, and a client that comes back goes on w
 import asyncio
 import collections
 import itertools
+import time
 
 from tornado import locks
 
@@ -53,7 +54,7 @@ class Tail:
 
     async def read(self, after):
         """Wait until there are messages after an id and return the first of them."""
-        while order(self.end) <= order(after):
+        while not self._messages or order(self.end) <= order(after):
             await self._grown.wait()
         newer = list(itertools.takewhile(
             lambda message: order(message["id"]) > order(after), reversed(self._messages)))
@@ -61,10 +62,14 @@ class Tail:
 
 
 class MemoryHub:
-    """Keeps the messages in this process: they end with it."""
+    """Keeps the messages in this process: they end with it.
+
+    Ids start with the time, as those of Redis do: a client that has seen what an earlier process
+    had is to be sent what this one has.
+    """
 
     def __init__(self):
-        self._tail = Tail(FIRST, KEPT)
+        self._tail = Tail("%d-0" % (time.time() * 1000), KEPT)
         self._ids = collections.OrderedDict()
 
     async def add(self, key, name, text):

@@ -32,6 +32,14 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def environment():
+    """Return the environment variables for a program that uses tornado_ws."""
+    variables = dict(os.environ)
+    if not variables.get("TORNADO_WS_INSTALLED"):
+        variables["PYTHONPATH"] = os.path.dirname(os.path.dirname(tornado_ws.__file__))
+    return variables
+
+
 class Process:
     """A server that listens on a port, and can be killed and started again.
 
@@ -47,14 +55,20 @@ class Process:
         self._log = log
         self._process = None
 
-    def start(self):
-        """Start it and wait until it listens."""
-        environment = dict(os.environ)
-        if not environment.get("TORNADO_WS_INSTALLED"):
-            environment["PYTHONPATH"] = os.path.dirname(os.path.dirname(tornado_ws.__file__))
+    def run(self):
+        """Start it, wait for its end and return the exit status."""
+        self._start()
+        return self._process.wait(DEADLINE)
+
+    def _start(self):
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env=environment())
+
+    def start(self):
+        """Start it and wait until it listens."""
+        self._start()
         end = time.monotonic() + DEADLINE
         while not self._listens():
             assert self._process.poll() is None, self.output()

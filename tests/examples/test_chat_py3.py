@@ -6,12 +6,17 @@ anything.
 from __future__ import absolute_import, division, print_function
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
+import subprocess
+import sys
 import urllib.request
 
 import pytest
-from chat_case import Member, make_redis, make_server, members, run
+import redis
+from chat_case import CHAT, DEADLINE, Member, environment, make_redis, make_server, members, run
 from tornado import httpclient
 
 from tornado_ws import websocket
@@ -75,6 +80,20 @@ def test_without_redis_everybody_hears_everybody(one_server):
             await asyncio.gather(ann.hear(last), bob.hear(last))
         assert [text for _, text in ann.received] == ["hello", "hello you"]
         check_logs(ann, bob)
+
+    run(main())
+
+
+def test_without_redis_a_client_hears_what_the_next_process_has(one_server):
+    async def main():
+        ann = Member("Ann", one_server[1])
+        async with members(ann):
+            for text in ("one", "two", "three"):
+                await ann.hear(await ann.say(text))
+            one_server[0].kill()
+            one_server[0].start()
+            await ann.hear(await ann.say("four"))
+        assert [text for _, text in ann.received] == ["one", "two", "three", "four"]
 
     run(main())
 
@@ -215,6 +234,15 @@ def test_a_message_sent_twice_is_kept_once(two_servers):
     run(main())
 
 
+def test_a_redis_that_refuses_ends_the_process(tmp_path, redis_server):
+    """So that whoever looks after it notices."""
+    with contextlib.closing(redis.Redis.from_url(redis_server[1])) as connection:
+        connection.set("{chat}:messages", "no stream")
+    process, _ = make_server(tmp_path, "--redis", redis_server[1])
+    assert process.run() == 1
+    assert "WRONGTYPE" in process.output()
+
+
 @pytest.mark.parametrize("message", [
     "text", "[]", "1", "{}", '{"key": "", "text": ""}', '{"key": 1, "text": ""}',
     '{"key": "k"}', json.dumps({"key": "k" * 65, "text": ""}), '{"key": "k", "text": "\\ud800"}'])
@@ -241,6 +269,20 @@ def test_a_page_to_chat_with(one_server):
     url = one_server[1].replace("ws:", "http:").replace("/chat", "/")
     with urllib.request.urlopen(url) as page:
         assert b"new WebSocket(" in page.read()
+
+
+def test_the_line_client_sends_what_is_typed(one_server):
+    """It ends when all of it is acknowledged."""
+    command = [sys.executable, os.path.join(CHAT, "client.py"), "Ann", one_server[1]]
+    subprocess.run(command, input=b"one\ntwo\n", env=environment(), timeout=DEADLINE, check=True)
+
+    async def main():
+        bob = Member("Bob", one_server[1])
+        async with members(bob):
+            await bob.hear(await bob.say("three"))
+        assert [text for _, text in bob.received] == ["one", "two", "three"]
+
+    run(main())
 
 
 def test_an_end_in_order_tells_the_clients(one_server):
