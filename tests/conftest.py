@@ -13,8 +13,12 @@ from hypothesis import HealthCheck, settings
 collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
-for library, files in [("mypy", "*/typing/*"), ("selenium", "*/browser/*"),
-                       ("websockets", "*_websockets_py3.py")]:
+for library, files in [
+        ("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py"),
+        ("selenium", "*/browser/*"), ("redis", "*/examples/*"),
+        ("bokeh", "*/test_program_bokeh.py"),
+        ("terminado", "*/test_program_terminado_py3.py"),
+        ("distributed", "*/test_program_distributed_py3.py")]:
     try:
         importlib.import_module(library)
     except ImportError:

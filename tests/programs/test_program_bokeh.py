@@ -1,0 +1,23 @@
+"""Bokeh, whose server and client both use ``tornado.websocket``, with the tests it ships."""
+from __future__ import absolute_import, division, print_function
+
+import os
+
+import bokeh
+from program_runs import compare, temporary_directory
+
+ARGUMENTS = ["--pyargs", "bokeh.server.tests", "bokeh.server.views.tests", "bokeh.client.tests",
+             "-W", "ignore", "--rootdir", os.path.dirname(os.path.dirname(bokeh.__file__))]
+
+# It expects of HTTPServer a call that only Tornado 6's makes; no WebSocket is involved.
+KNOWN_FAILURES = ["bokeh.server.tests.test_server.test__server_multiple_processes"]
+
+# It expects an order of timers that are due a millisecond apart.
+RACES = "test__lifecycle_hooks"
+
+
+def test_bokeh_does_the_same_with_either_implementation():
+    """C2: the tests of its server and client, which the installed package holds."""
+    with temporary_directory() as directory:
+        compare(ARGUMENTS, directory, handler="bokeh.server.views.ws.WSHandler", fewest=160,
+                known_failures=KNOWN_FAILURES, races=RACES)
