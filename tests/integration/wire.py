@@ -220,13 +220,15 @@ class RawPeer(object):
 
     def finish(self):
         """Send FIN, over TLS without a farewell; the other direction stays open."""
-        socket.socket.shutdown(self.stream.socket, socket.SHUT_WR)
+        if not self.stream.closed():
+            socket.socket.shutdown(self.stream.socket, socket.SHUT_WR)
 
     def reset(self):
-        """Drop the connection with RST."""
-        self.stream.socket.setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.stream.close()
+        """Drop the connection with RST, unless it is closed already."""
+        if not self.stream.closed():
+            self.stream.socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.stream.close()
 
     def close(self):
         """Close the socket."""
