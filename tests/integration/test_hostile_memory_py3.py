@@ -22,7 +22,7 @@ from tornado_ws import websocket
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
 LIMIT = 1 << 20
 CHUNK = 256 * 1024  # the most bytes of one read
-FRAGMENTS = 100000 * SCALE
+FRAGMENTS = 50000 * SCALE
 OWN = 400 * 1024    # for zlib's state, the test, the loop, the socket's own read
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
