@@ -52,7 +52,7 @@ class DirectTransport(Transport):
         if stream._read_buffer_size or stream.closed() or self._read_future is not None:
             # What came in the same segment as the handshake.
             super(DirectTransport, self)._read()
-        elif not self._serving:
+        else:
             self._serving = True
             if stream._state is not None:
                 self.io_loop.remove_handler(stream.fileno())

@@ -133,5 +133,4 @@ class Runner(object):
     def _finish(self, settle, value):
         self._coroutine = self._context = None
         outcome, self._outcome = self._outcome, None
-        if not outcome.done():
-            settle(outcome, value)
+        settle(outcome, value)

@@ -209,6 +209,14 @@ class CancelTest(ClientCase):
         self.assertEqual([entry.category for entry in caught], [ResourceWarning])
 
     @async_test
+    async def test_a_message_in_the_turn_of_the_cancellation(self):
+        """C42: it goes to the next reader."""
+        conn, peer = await self.open()
+        conn.read_message().cancel()
+        conn.on_message(u"a")
+        self.assertEqual(await conn.read_message(), u"a")
+
+    @async_test
     async def test_a_cancelled_write_sends_all_the_same(self):
         """C15: the frame has been begun; the stream stays whole."""
         conn, peer = await self.open()
@@ -277,6 +285,26 @@ class AwaitTest(ClientCase):
         peer.send(CLOSE)
         await until(lambda: len(notes) == 6)
         self.assertEqual(notes[4:], [None, "done"])
+
+    @async_test
+    async def test_the_final_none_waits_for_a_callback_that_outlives_the_connection(self):
+        """C41: the end is told as the last message, in order."""
+        notes, gate = [], locks.Event()
+
+        async def wait(message):
+            notes.append(message)
+            await gate.wait()
+            notes.append("done")
+        conn, peer = await self.open(on_message_callback=wait)
+        peer.send(text(b"a"))
+        await until(lambda: notes)
+        peer.close()
+        await until(lambda: conn.protocol.stream.closed())
+        await turns(10)
+        self.assertEqual(notes, [u"a"])
+        gate.set()
+        await until(lambda: len(notes) == 4)
+        self.assertEqual(notes, [u"a", "done", None, "done"])
 
     @async_test
     async def test_an_error_with_the_final_none_is_logged(self):

@@ -120,6 +120,14 @@ class OtherLoopTest(LoopCase):
             self.assertIs(thread, other)
             self.assertIsInstance(future.exception(), EnvironmentError)
 
+    def test_other_errors_come_there_too(self):
+        """C40: what only shows on the other loop goes to the Future."""
+        with LoopThread() as other:
+            outcome = Outcome()
+            websocket.websocket_connect(
+                other.url, io_loop=other.loop, callback=outcome, connect_timeout=object())
+            self.assertIsInstance(outcome.wait()[0].exception(), TypeError)
+
     @each(
         ("url", {"url": "http://127.0.0.1/"}),
         ("compression", {"compression_options": {"level": 1}}),

@@ -71,6 +71,22 @@ needs_tornado_to_catch = unittest.skipIf(
     "Tornado does not catch CancelledError")
 
 
+class Awaitable(object):
+    """One that cannot be closed, other than a coroutine."""
+
+    def __await__(self):
+        return iter(())
+
+
+class AwaitableOriginTest(ErrorCase):
+
+    @async_test
+    def test_check_origin(self):
+        """C8: any awaitable as the answer is refused, not taken for yes."""
+        self.words = ""
+        yield self.check_refused("check_origin", lambda handler, origin: Awaitable())
+
+
 @with_rows
 class NativeTest(ErrorCase):
 

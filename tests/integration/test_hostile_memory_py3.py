@@ -129,8 +129,9 @@ class MemoryCase(WebSocketCase):
         self.before = tracemalloc.get_traced_memory()[0]
 
     def check_peak(self, bound):
-        """Check the peak since `start_measuring`, in bytes over what was there."""
+        """Check the peak since `start_measuring`, in bytes over what was there; end measuring."""
         peak = tracemalloc.get_traced_memory()[1] - self.before
+        tracemalloc.stop()
         print("%s: peak %d KiB, bound %d KiB" % (self.id().rpartition(".")[2], peak >> 10,
                                                  bound >> 10))
         self.assertLess(peak, bound)

@@ -243,6 +243,21 @@ class NativeOpenTest(WebSocketCase):
                          [b"unset 1", b"unset 2", b"unset 3"])
         self.assertEqual(variable.get(), "unset")
 
+    @async_test
+    def test_c19_pings_one_after_the_other(self):
+        """C19: on_ping() as a native coroutine, for each ping."""
+        class Pinged(Noted, websocket.WebSocketHandler):
+            async def on_ping(self, data):
+                await turns(2)
+                self.note("ping", data)
+
+        peer = yield self.open_raw(Pinged)
+        for data in (b"1", b"2", b"3"):
+            peer.send(frame(0x89, data))
+            yield until(lambda: self.notes[-1] == ("ping", data))
+        peer.send(frame(0x89, b"4"), frame(0x89, b"5"))
+        yield until(lambda: self.notes[-2:] == [("ping", b"4"), ("ping", b"5")])
+
     @unittest.skipIf(tornado.version_info < (5,), "no asyncio below it")
     @async_test
     def test_c19_cancelled(self):
