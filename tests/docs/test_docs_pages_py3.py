@@ -1,6 +1,6 @@
 """The pages of the documentation, as ``tox -e docs`` has built them.
 
-Collected where Sphinx is installed. ``TORNADO_WS_DOCS`` is the directory of what was built.
+Collected where ``TORNADO_WS_DOCS`` is set: it is the directory of what was built.
 """
 import configparser
 import glob
@@ -17,7 +17,7 @@ from docs_case_py3 import DOCS
 from tornado_ws import websocket
 
 ROOT = os.path.join(DOCS, "..")
-BUILT = os.environ.get("TORNADO_WS_DOCS", os.path.join(DOCS, "_build"))
+BUILT = os.environ["TORNADO_WS_DOCS"]
 PAGES = glob.glob(os.path.join(DOCS, "*.rst")) + glob.glob(os.path.join(DOCS, "*", "*.rst"))
 TEST_NAME = re.compile(r"``(test_\w+)(?:::(\w+))?``")
 
