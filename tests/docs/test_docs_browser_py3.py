@@ -1,6 +1,6 @@
 """The page of the tutorial, in Chromium; what browsers do with a handshake, as the pages say.
 
-Collected where Sphinx is installed: once, not in every cell.
+Collected by ``tox -e docs``, not in every cell.
 """
 import contextlib
 import json

@@ -13,7 +13,7 @@ import tornado
 import tornado.websocket as stock
 from tornado import gen, testing
 from tornado.concurrent import Future
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.iostream import IOStream
 from tornado.web import Application
 
@@ -57,7 +57,17 @@ def handlers(module):
             except ValueError:
                 self.application.notes.append("ValueError")
 
-    return [("/length", Length), ("/waiting", Waiting), ("/noting", Noting), ("/ping", Pinging)]
+    return [("/length", Length), ("/waiting", Waiting), ("/noting", Noting), ("/ping", Pinging),
+            ("/get", handler_of_4_3(module))]
+
+
+def handler_of_4_3(module):
+    """Make a handler that overrides ``get`` as one could when that was no coroutine."""
+    class Getting(module.WebSocketHandler):
+        def get(self, *args, **kwargs):
+            super(Getting, self).get(*args, **kwargs)
+
+    return Getting
 
 
 class MigrationCase(object):
@@ -171,6 +181,39 @@ class StockTest(MigrationCase, testing.AsyncHTTPTestCase):
         notes = yield self.handshake(Origin=origin)
         self.assertEqual(origin in notes, version < (6, 6))
 
+    @async_test
+    def test_get_has_to_be_awaited_from_6_0(self):
+        yield self.check_get(version < (6,))
+
+    @async_test
+    def test_sec_fetch_site_comes_first_from_6_6(self):
+        yield self.check_fetch_site(version >= (6, 6))
+
+    @gen.coroutine
+    def check_get(self, opened):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "was never awaited"
+            try:
+                client = yield self.connect("/get")
+            except ours.WebSocketError:
+                client = None
+            gc.collect()
+        self.assertEqual(client is not None, opened)
+        if client is not None:
+            client.close()
+
+    @gen.coroutine
+    def check_fetch_site(self, opened):
+        """A page of another host, of which the browser says that it is of the same."""
+        try:
+            client = yield self.connect(
+                "/length", Origin="https://a.example", Sec_Fetch_Site="same-origin")
+        except HTTPError:
+            client = None
+        self.assertEqual(client is not None, opened)
+        if client is not None:
+            client.close()
+
     @gen.coroutine
     def check_old_version(self, refused):
         stream = IOStream(socket.socket())
@@ -223,6 +266,16 @@ class OursTest(StockTest):
     def test_versions_7_and_8_are_gone_from_6_6(self):
         """Ours: they are spoken."""
         yield self.check_old_version(False)
+
+    @async_test
+    def test_get_has_to_be_awaited_from_6_0(self):
+        """Ours: it need not be."""
+        yield self.check_get(True)
+
+    @async_test
+    def test_sec_fetch_site_comes_first_from_6_6(self):
+        """Ours: it is not looked at."""
+        yield self.check_fetch_site(False)
 
     @async_test
     def test_check_origin_is_not_asked_from_6_6(self):

@@ -1,6 +1,6 @@
 """``docs/howto/nginx.conf``, in a real nginx, in front of ``docs/howto/code/origins.py``.
 
-Collected where Sphinx is installed: once, not in every cell.
+Collected by ``tox -e docs``, not in every cell.
 """
 import os
 import shutil
