@@ -263,6 +263,19 @@ class TestTerminal(CommandLineCase):
         assert peer.receive() == (TEXT, b"x" * 60)
         self.leave(terminal, peer)
 
+    def test_stopped_and_continued(self):
+        """After Ctrl-Z and ``fg`` the line is there again, and edited."""
+        terminal, peer = self.open()
+        terminal.type(u"abc")
+        terminal.wait_for_rows(u"> abc")
+        terminal.process.send_signal(signal.SIGSTOP)
+        terminal.restore_modes()  # as a shell does
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.wait_for(lambda rows, x: not terminal.modes_are_as_before())
+        terminal.type(LEFT + u"X\r")
+        assert peer.receive() == (TEXT, b"abXc")
+        self.leave(terminal, peer)
+
     def test_on_a_dumb_terminal(self):
         """With ``TERM=dumb`` nothing is edited, and the commands are the same."""
         terminal, peer = self.open(TERM="dumb", prompt=False)
