@@ -254,10 +254,11 @@ class TestTerminal(CommandLineCase):
         self.leave(terminal, peer)
 
     def test_the_terminal_changes_its_size(self):
-        """After the width has changed, lines are wrapped at the new one."""
+        """When the width changes, the line is shown again, wrapped at the new one."""
         terminal, peer = self.open(columns=40)
-        terminal.resize(80)
         terminal.type(u"x" * 60)
+        terminal.wait_for_rows(u"> " + u"x" * 38, u"x" * 22)
+        terminal.resize(80)
         terminal.wait_for_rows(u"> " + u"x" * 60)
         terminal.type(u"\r")
         assert peer.receive() == (TEXT, b"x" * 60)
