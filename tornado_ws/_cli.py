@@ -18,6 +18,7 @@ EXIT_CLOSED_BADLY = 3
 EXIT_LOST = 4
 EXIT_SIGNALLED = 128  # and the number of the signal
 
+WAKE_BYTES = 4096
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _CONTROLS = re.compile(u"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -25,21 +26,34 @@ _CONTROLS = re.compile(u"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @contextlib.contextmanager
 def signals(numbers=STOP_SIGNALS):
-    """Give a socket on which a byte, its number, arrives for every signal of those numbers.
+    """Give two sockets; on the first a byte, its number, arrives for every signal of those numbers.
 
-    A signal handler may interrupt the IOLoop anywhere, so it does no more than that.
+    A signal handler may interrupt the IOLoop anywhere, so it does no more than that. And it runs
+    on the main thread only, which sleeps on if the system gave the signal to another one. So
+    there is a second socket, on which a byte arrives at once; an IOLoop that may not be the only
+    thread has to watch it, see `wake_for_signals`.
     """
     reader, writer = socket.socketpair()
+    waker, wakeup = socket.socketpair()
+    waker.setblocking(False)
+    wakeup.setblocking(False)
+    old_wakeup = signal.set_wakeup_fd(wakeup.fileno())
     handlers = [
         (number, signal.signal(number, lambda number, _: writer.send(struct.pack("B", number))))
         for number in numbers]
     try:
-        yield reader
+        yield reader, waker
     finally:
         for number, handler in handlers:
             signal.signal(number, handler)
-        reader.close()
-        writer.close()
+        signal.set_wakeup_fd(old_wakeup)
+        for end in (reader, writer, waker, wakeup):
+            end.close()
+
+
+def wake_for_signals(loop, waker):
+    """Have a loop wake up for the second socket of `signals`; the handlers then run."""
+    loop.add_handler(waker.fileno(), lambda fd, events: waker.recv(WAKE_BYTES), loop.READ)
 
 
 def why(error):

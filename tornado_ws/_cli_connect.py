@@ -14,11 +14,12 @@ from tornado import concurrent, gen, httpclient, httputil, ioloop, iostream
 
 from tornado_ws import websocket
 from tornado_ws._cli import (EXIT_CLOSED_BADLY, EXIT_LOST, EXIT_OK, EXIT_SIGNALLED, EXIT_USAGE,
-                             STOP_SIGNALS, fail, say, signals, why)
+                             STOP_SIGNALS, fail, say, signals, wake_for_signals, why)
 from tornado_ws._cli_editor import make_editor
 
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
+TERMINAL_SIGNALS = (signal.SIGWINCH, signal.SIGCONT)
 GOODBYE_SECONDS = 2
 WAIT_SECONDS = 0.01
 MANY_LINES = 1000
@@ -43,10 +44,10 @@ def header(text):
 
 def connect(args):
     """Send the lines of stdin to a server, print what it sends, and return the exit status."""
-    numbers = STOP_SIGNALS + (signal.SIGWINCH,)
     loop = ioloop.IOLoop(make_current=False)
-    with signals(numbers) as signalled, contextlib.closing(loop):
+    with signals(STOP_SIGNALS + TERMINAL_SIGNALS) as (signalled, waker), contextlib.closing(loop):
         try:
+            wake_for_signals(loop, waker)
             return loop.run_sync(Client(args, signalled).run)
         except (httpclient.HTTPError, websocket.WebSocketError, EnvironmentError) as error:
             return fail("connect", "%s: %s" % (args.url, why(error)))
@@ -110,9 +111,9 @@ class Client(object):
         stream = iostream.IOStream(self._signals)
         while True:
             number = ord((yield stream.read_bytes(1)))
-            if number == signal.SIGWINCH:
+            if number in TERMINAL_SIGNALS:
                 if self._editor:
-                    self._editor.resize()
+                    self._editor.resize() if number == signal.SIGWINCH else self._editor.resume()
             elif self._stopped_by is None:
                 self._stopped_by = number
                 if self._connection is None:

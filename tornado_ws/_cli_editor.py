@@ -21,8 +21,8 @@ HISTORY_LINES = 1000
 
 _NEEDED = ["add_history", "rl_callback_handler_install", "rl_callback_handler_remove",
            "rl_callback_read_char", "rl_clear_visible_line", "rl_forced_update_display",
-           "rl_prep_term_function", "rl_deprep_term_function", "rl_deprep_terminal",
-           "rl_resize_terminal", "fflush", "free"]
+           "rl_prep_term_function", "rl_deprep_term_function", "rl_prep_terminal",
+           "rl_deprep_terminal", "rl_resize_terminal", "fflush", "free"]
 _LINE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -115,6 +115,13 @@ class Editor(object):
         """Take notice of the terminal's new size."""
         if self._editing:
             self._library.rl_resize_terminal()
+
+    def resume(self):
+        """Take the terminal back from a shell that this program was stopped in favour of."""
+        if self._editing:
+            self._library.rl_deprep_terminal()
+            self._library.rl_prep_terminal(1)
+            self._library.rl_forced_update_display()
 
     def _hide(self):
         if self._editing:

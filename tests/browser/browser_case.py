@@ -41,6 +41,7 @@ def browser(tmp_path_factory):
     options.binary_location = programs[0]
     for flag in FLAGS + ["--user-data-dir=%s" % tmp_path_factory.mktemp("profile")]:
         options.add_argument(flag)
+    options.accept_insecure_certs = True
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, Service(programs[1]))
     yield driver

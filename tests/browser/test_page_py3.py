@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import contextlib
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -130,6 +131,20 @@ def test_the_server_goes_and_comes(page, start):
     for panel in panels:
         panel.wait_for_state("open")
         assert panel.text(".reconnects") == "1"
+
+
+def test_tls(page, start, tmp_path):
+    """A page that came by https: talks over wss:."""
+    names = [str(tmp_path / name) for name in ("cert.pem", "key.pem")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-out", names[0], "-keyout", names[1]],
+        check=True, stderr=subprocess.DEVNULL)
+    server = start("--tls", *names)
+    assert server.url.startswith("https:")
+    echo, _ = page(server)
+    echo.say("in secret")
+    echo.wait_for_line(u"\u2193", "in secret", ".*")
 
 
 def test_disconnected_by_the_user(page, start):

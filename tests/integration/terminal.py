@@ -186,6 +186,10 @@ class Terminal(object):
         """Tell whether the program has left the terminal as it found it."""
         return termios.tcgetattr(self.slave) == self.modes
 
+    def restore_modes(self):
+        """Give the terminal the modes that it had before the program."""
+        termios.tcsetattr(self.slave, termios.TCSANOW, self.modes)
+
     def close(self):
         """End the program and close the terminal."""
         self._timer.cancel()

@@ -254,13 +254,27 @@ class TestTerminal(CommandLineCase):
         self.leave(terminal, peer)
 
     def test_the_terminal_changes_its_size(self):
-        """After the width has changed, lines are wrapped at the new one."""
+        """When the width changes, the line is shown again, wrapped at the new one."""
         terminal, peer = self.open(columns=40)
-        terminal.resize(80)
         terminal.type(u"x" * 60)
+        terminal.wait_for_rows(u"> " + u"x" * 38, u"x" * 22)
+        terminal.resize(80)
         terminal.wait_for_rows(u"> " + u"x" * 60)
         terminal.type(u"\r")
         assert peer.receive() == (TEXT, b"x" * 60)
+        self.leave(terminal, peer)
+
+    def test_stopped_and_continued(self):
+        """After Ctrl-Z and ``fg`` the line is there again, and edited."""
+        terminal, peer = self.open()
+        terminal.type(u"abc")
+        terminal.wait_for_rows(u"> abc")
+        terminal.process.send_signal(signal.SIGSTOP)
+        terminal.restore_modes()  # as a shell does
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.wait_for(lambda rows, x: not terminal.modes_are_as_before())
+        terminal.type(LEFT + u"X\r")
+        assert peer.receive() == (TEXT, b"abXc")
         self.leave(terminal, peer)
 
     def test_on_a_dumb_terminal(self):
