@@ -24,7 +24,7 @@ if sys.version_info < (3,):
     collect_ignore_glob.append("integration/test_client_tls.py")  # fails there: see above
 for library, files in [
         ("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py"),
-        ("bokeh", "*/test_program_bokeh.py"), ("redis", "*/examples/*"),
+        ("bokeh", "*/test_program_bokeh.py"), ("redis", "examples/*"),
         ("terminado", "*/test_program_terminado_py3.py"),
         ("distributed", "*/test_program_distributed_py3.py")]:
     try:
