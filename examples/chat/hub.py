@@ -11,10 +11,10 @@ import time
 from tornado import locks
 
 KEPT = 10000
-"""How many messages are kept, roughly."""
+"""How many messages Redis keeps, roughly, and how many keys a process without Redis."""
 
 TAIL = 1000
-"""How many of them a process holds in memory if they are kept elsewhere."""
+"""How many messages a process holds in memory: all that there are, without Redis."""
 
 BATCH = 100
 """How many messages are read at once."""
@@ -69,7 +69,7 @@ class MemoryHub:
     """
 
     def __init__(self):
-        self._tail = Tail("%d-0" % (time.time() * 1000), KEPT)
+        self._tail = Tail("%d-0" % (time.time() * 1000), TAIL)
         self._ids = collections.OrderedDict()
 
     async def add(self, key, name, text):

@@ -4,8 +4,8 @@ from __future__ import absolute_import, division, print_function
 import terminado
 from program_runs import compare, temporary_directory, unpack_sdist
 
-# What destructors complain of is put down to whichever test runs when Python finds the garbage,
-# so with Tornado's own module too another test fails in every run.
+# A test leaves client connections open. Both modules warn of it, which makes a test fail: with
+# ours the one that left them, with Tornado's own the one in which Python finds the garbage.
 ARGUMENTS = ["--color=no", "-p", "no:unraisableexception"]
 
 # They take a second of silence for the end of what a shell has to say. test_max_terminals has one
