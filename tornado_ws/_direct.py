@@ -87,6 +87,8 @@ class DirectTransport(Transport):
             self.stream.close()
 
     def _send(self):
+        if self.stream.socket is None:
+            raise WebSocketClosedError("the connection is closed")
         buffers, self._gathered = self._gathered, []
         if len(buffers) > 1:
             buffers = _join_small(buffers)
