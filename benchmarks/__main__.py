@@ -42,6 +42,7 @@ def parse():
     parser.add_argument("--plots", metavar="DIR", help="write a plot per workload (matplotlib)")
     parser.add_argument("--check", action="store_true",
                         help="fail when tornado_ws is below half of a target against tornado")
+    parser.add_argument("--junitxml", metavar="FILE", help="write what was checked to FILE")
     parser.add_argument("--list", action="store_true", help="print the tables and end")
     args = parser.parse_args()
     args.rounds = args.rounds or (1 if args.quick else ROUNDS)
@@ -102,7 +103,7 @@ def main():
     chosen = [p for p in select(peers, args.peers, lambda row: True) if importable(p)]
     args.load = os.getloadavg()[0]
     print("load average of the machine before the first run: %.1f" % args.load)
-    rows, bad = [], False
+    rows, checks = [], []
     for workload in select(WORKLOADS, args.workloads, lambda row: not row.extra):
         able = [p for p in chosen if workload.needs <= p.can]
         if not able:
@@ -112,12 +113,13 @@ def main():
         report.show(workload, own)
         sys.stdout.flush()
         rows += own
-        bad = bad or bool(failed) or (args.check and report.below_half(workload, own))
-    write(args, rows)
-    return int(bad)
+        checks.append((workload.name,) + report.check(workload, own if args.check else [], failed))
+    report.show_checks(checks)
+    write(args, rows, checks)
+    return int(not all(good for _, good, _ in checks))
 
 
-def write(args, rows):
+def write(args, rows, checks):
     """Writes the files that were asked for."""
     if args.json:
         about = dict(versions(), python=platform.python_version(),
@@ -125,6 +127,8 @@ def write(args, rows):
                      load=args.load)
         with open(args.json, "w") as f:
             json.dump({"environment": about, "rows": rows}, f, indent=1)
+    if args.junitxml:
+        report.write_junit(args.junitxml, checks)
     if args.plots:
         from . import plots
         plots.draw(rows, args.plots)

@@ -1,5 +1,6 @@
 """Figures from runs, and how they are printed."""
 import statistics
+from xml.etree import ElementTree
 
 from .peers import OURS, PICOWS
 
@@ -78,7 +79,38 @@ def show(workload, rows):
             print("%-24s %s" % ("", verdict(workload, row)))
 
 
-def below_half(workload, rows):
-    """Tells whether tornado_ws reaches less than half of its target against tornado."""
-    ours = [r["vs_tornado"] for r in rows if r["peer"] == OURS]
-    return bool(workload.target and ours and ours[0] and ours[0] < workload.target / 2)
+def check(workload, rows, failed):
+    """Checks one workload.
+
+    Args:
+        failed: what programs did wrong, a dict from their names to texts.
+
+    Returns:
+        Whether it is good, and a text that says why: it is when no program failed and tornado_ws
+        reaches half of its target against tornado.
+    """
+    if failed:
+        return False, "; ".join("%s: %s" % pair for pair in sorted(failed.items()))
+    ours = [r["vs_tornado"] for r in rows if r["peer"] == OURS and r["vs_tornado"]]
+    if not workload.target or not ours:
+        return True, "nothing to compare"
+    least = workload.target / 2
+    return ours[0] >= least, "x %.2f, at least %.2f" % (ours[0], least)
+
+
+def show_checks(checks):
+    """Prints what was found; ``checks`` holds each workload's name, and what `check` returned."""
+    print()
+    for name, good, text in checks:
+        print("%-4s %s: %s" % ("ok" if good else "FAIL", name, text))
+
+
+def write_junit(path, checks):
+    """Writes what was found in the form that continuous integration reads."""
+    suite = ElementTree.Element("testsuite", name="benchmarks", tests=str(len(checks)),
+                                failures=str(sum(not good for _, good, _ in checks)))
+    for name, good, text in checks:
+        case = ElementTree.SubElement(suite, "testcase", classname="benchmarks", name=name)
+        if not good:
+            ElementTree.SubElement(case, "failure", message=text)
+    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -104,6 +104,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
         self._queue_bytes = 0
+        self._held = False  # whether reading waits for the queue
         self._waiters = collections.deque()  # (Future, whether it is an iteration's)
         self._closed = False
         self._closed_future = None
@@ -266,8 +267,10 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             message = self.read_queue.popleft()
             self._queue_bytes -= len(message)
             future.set_result(message)
-            if self.protocol is not None and not self._is_full():
-                self.protocol.hold_reading(False)
+            if self._held and not self._is_full():
+                self._held = False
+                if self.protocol is not None:
+                    self.protocol.hold_reading(False)
         elif self._closed:
             _end_read(future, iterating)
         else:
@@ -303,6 +306,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self.read_queue.append(message)
         self._queue_bytes += len(message)
         if self._is_full() and self.protocol is not None:
+            self._held = True
             self.protocol.hold_reading(True)
 
     def _is_full(self):

@@ -313,8 +313,6 @@ if hasattr(socket.socket, "sendmsg"):
     # Python >= 3, but on Windows.
     def send_buffers(sock, buffers):
         """Send what a socket takes of some buffers; return the number of bytes."""
-        if len(buffers) == 1:
-            return sock.send(buffers[0])
         return sock.sendmsg(buffers[:_MAX_BUFFERS])
 else:
     # Python 2, or Windows.

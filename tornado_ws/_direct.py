@@ -87,13 +87,19 @@ class DirectTransport(Transport):
             self.stream.close()
 
     def _send(self):
-        if self.stream.closed():
+        if self.stream.socket is None:
             raise WebSocketClosedError("the connection is closed")
-        buffers = self._take_gathered()
+        buffers, self._gathered = self._gathered, []
         if len(buffers) > 1:
             buffers = _join_small(buffers)
         try:
-            sent = _compat.send_buffers(self._socket, buffers)
+            if len(buffers) == 1:
+                sent = self._socket.send(buffers[0])
+                if sent == len(buffers[0]):
+                    self._set_sent(self._total)
+                    return
+            else:
+                sent = _compat.send_buffers(self._socket, buffers)
         except EnvironmentError as error:
             if error.errno not in _WOULD_BLOCK:
                 self.stream.close(exc_info=True)
@@ -108,6 +114,8 @@ class DirectTransport(Transport):
 
 def _join_small(pieces):
     """Join the pieces that are not large with their neighbours."""
+    if max(map(len, pieces)) < LARGE_PIECE:
+        return [b"".join(pieces)]
     buffers, small = [], []
     for piece in pieces:
         if len(piece) < LARGE_PIECE:

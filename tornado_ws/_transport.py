@@ -28,12 +28,29 @@ LARGE_PIECE = 128 * 1024  # what is not copied; for more, malloc may fetch new p
 
 
 class _Turn(object):
-    """The transports of one IOLoop that gather what is written in this turn of it."""
+    """The turns of one IOLoop in which something is written.
 
-    def __init__(self):
+    Attributes:
+        number: Of the current one.
+        corked: The transports that gather what else is written in it.
+    """
+
+    def __init__(self, io_loop):
+        self._io_loop = weakref.ref(io_loop)
+        self.number = 0
         self.corked = []
+        self._ends = False
 
-    def end(self):
+    def begin(self):
+        """Return the number of this turn, which will end."""
+        if not self._ends:
+            self._ends = True
+            _compat.call_soon(self._io_loop(), self._end)
+        return self.number
+
+    def _end(self):
+        self.number += 1
+        self._ends = False
         corked, self.corked = self.corked, []
         for transport in corked:
             transport.uncork()
@@ -74,7 +91,8 @@ class Transport(object):
         self._waiters = collections.deque()  # (total, Future) of writes that wait
         self._turn = _turns.get(self.io_loop)
         if self._turn is None:
-            self._turn = _turns[self.io_loop] = _Turn()
+            self._turn = _turns[self.io_loop] = _Turn(self.io_loop)
+        self._turn_number = None  # of the last turn in which a write was sent at once
         self._accepted = _compat.new_future(self.io_loop)
         self._accepted.set_result(None)
         self._at_end = None       # what to do when all is sent
@@ -150,13 +168,6 @@ class Transport(object):
         if not self._corks:
             self.flush()
 
-    def _cork_turn(self):
-        """Gather what else is written in this turn of the loop."""
-        self._corks = 1
-        self._turn.corked.append(self)
-        if len(self._turn.corked) == 1:
-            _compat.call_soon(self.io_loop, self._turn.end)
-
     def flush(self):
         """Send what was gathered, corked or not."""
         if self._gathered and self._write_future is None:
@@ -181,19 +192,21 @@ class Transport(object):
                 ``max_write_buffer_size``; these are not sent.
         """
         total = self._total + len(data)
-        if (self._corks and self._write_future is None and total - self._sent < self._gather_limit
-                and not self.stream.closed()):
+        if (self._write_future is None and (self._corks or self._turn_number == self._turn.number)
+                and total - self._sent < self._gather_limit and not self.stream.closed()):
             self._gathered.append(data)
             self._total = total
+            if not self._corks:
+                self._corks = 1
+                self._turn.corked.append(self)
             return self._accepted
         self._check_room(len(data))
         self._gathered.append(data)
         self._total = total
         if self._write_future is None:
-            corked = self._corks
             self._send()
-            if not corked:
-                self._cork_turn()
+            if not self._corks:
+                self._turn_number = self._turn.begin()
             if self._write_future is None:
                 return self._accepted
         future = _compat.new_future(self.io_loop)
