@@ -19,7 +19,8 @@ from tornado_ws._cli_editor import make_editor
 
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
-TERMINAL_SIGNALS = (signal.SIGWINCH, signal.SIGCONT)
+RESIZED = getattr(signal, "SIGWINCH", None)  # Windows has none
+TERMINAL_SIGNALS = tuple(filter(None, (RESIZED, getattr(signal, "SIGCONT", None))))
 GOODBYE_SECONDS = 2
 WAIT_SECONDS = 0.01
 MANY_LINES = 1000
@@ -113,7 +114,7 @@ class Client(object):
             number = ord((yield stream.read_bytes(1)))
             if number in TERMINAL_SIGNALS:
                 if self._editor:
-                    self._editor.resize() if number == signal.SIGWINCH else self._editor.resume()
+                    self._editor.resize() if number == RESIZED else self._editor.resume()
             elif self._stopped_by is None:
                 self._stopped_by = number
                 if self._connection is None:
