@@ -13,8 +13,8 @@ from tornado_ws._sansio.frames import CLOSE_MESSAGE_TOO_BIG, OP_TEXT
 _SMALL_PART = 4096
 
 
-_LARGE_MESSAGE = 256 * 1024
-_largest = _LARGE_MESSAGE
+_SPARE = 512 * 1024
+_largest = 16 * 1024
 
 
 def _join(parts, size):
@@ -30,7 +30,7 @@ def _join(parts, size):
     global _largest
     if size > _largest:
         _largest = size
-        bytes(size + size // 4 + _LARGE_MESSAGE * 2)
+        bytes(size + size // 4 + _SPARE)
     return b"".join(parts)
 
 
