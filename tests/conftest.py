@@ -17,8 +17,8 @@ if "TORNADO_WS_INSTALLED" in os.environ and "TORNADO_WS_COMMAND_LINE" not in os.
     collect_ignore_glob.append("integration/test_command_line_options.py")
     collect_ignore_glob.append("integration/test_command_line_terminal.py")
 for library, files in [
-        ("mypy", "*/typing/*"), ("websockets", "*_websockets_py3.py"),
-        ("selenium", "*/browser/*"), ("redis", "examples/*"),
+        ("mypy", "typing/*"), ("websockets", "*_websockets_py3.py"),
+        ("selenium", "browser/*"), ("redis", "examples/*"),
         ("bokeh", "*/test_program_bokeh.py"),
         ("terminado", "*/test_program_terminado_py3.py"),
         ("distributed", "*/test_program_distributed_py3.py")]:
