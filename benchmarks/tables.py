@@ -23,7 +23,7 @@ def list_table(widths, lines):
     text = [".. list-table::", INDENT + ":header-rows: 1", INDENT + ":widths: " + widths, ""]
     for line in lines:
         for i, cell in enumerate(line):
-            text.append(INDENT + ("* - " if not i else "  - ") + cell)
+            text.append((INDENT + ("* - " if not i else "  - ") + cell).rstrip())
     return "\n".join(text) + "\n"
 
 
