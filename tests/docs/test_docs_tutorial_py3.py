@@ -67,8 +67,10 @@ def test_server(program, tmpdir):
         text = file.read()
     path = tmpdir.join(program)
     path.write(text.replace("8888", str(port)))
-    process = subprocess.Popen([sys.executable, "-u", str(path)], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+    # A shell has those ignore SIGINT that it starts in the background, such as these tests.
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         line = process.stdout.readline()
         assert line.decode() == "http://127.0.0.1:%d/, Ctrl-C ends\n" % port
