@@ -1,6 +1,8 @@
 """Calls for which there is nothing to do: too early, too late, or about nothing."""
 from __future__ import absolute_import, division, print_function
 
+import socket
+
 from peers import Noted, WebSocketCase, async_test, turns, until
 from raw_server import ClientCase
 from tornado import gen
@@ -89,8 +91,10 @@ class LateServerCallTest(WebSocketCase):
     def test_c18_nodelay_of_the_protocol(self):
         """Tornado 6 calls the protocol's set_nodelay()."""
         yield self.open_raw(Plain)
-        self.handler.ws_connection.set_nodelay(False)
-        self.handler.ws_connection.set_nodelay(True)
+        sock = self.handler.stream.socket
+        for value in (False, True):
+            self.handler.ws_connection.set_nodelay(value)
+            self.assertEqual(bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)), value)
 
 
 class LateClientCallTest(ClientCase):
