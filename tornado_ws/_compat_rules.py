@@ -37,6 +37,14 @@ def _check_trusted_origin(handler, origin):
     return handler.check_trusted_origin(origin)
 
 
+if tornado.version_info < (4, 5):
+    # Tornado < 4.5: what the stream may hold is the limit.
+    DEFAULT_MESSAGE_LIMIT = None
+else:
+    # Tornado >= 4.5: a limit of its own; before 5.1 without a name.
+    DEFAULT_MESSAGE_LIMIT = 10 * 1024 * 1024
+
+
 def installed_rules():
     """Return where the installed Tornado's websocket module departs from 4.3's.
 

@@ -96,6 +96,8 @@ def _make_module():
     for ours in (WebSocketHandler, WebSocketClientConnection, websocket_connect):
         setattr(module, ours.__name__, ours)
         ours.__module__ = _NAME
+    if _compat_rules.DEFAULT_MESSAGE_LIMIT is not None:
+        module.__dict__.setdefault(_LIMIT, _compat_rules.DEFAULT_MESSAGE_LIMIT)
     module.__file__ = __file__
     return module
 
