@@ -5,14 +5,13 @@ import collections
 import os
 import sys
 import warnings
-import weakref
 
 from tornado import httpclient
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
-from tornado.log import app_log
 
 from tornado_ws import _compat, _compat_http
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
+from tornado_ws._listener import Listener
 from tornado_ws._protocol import WebSocketProtocol13
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
@@ -23,53 +22,6 @@ QUEUE_COUNT = 256  # messages that may wait for read_message
 QUEUE_BYTES = 1024 * 1024
 
 SCHEMES = {"ws": "http", "wss": "https"}
-
-
-class _Listener(object):
-    """What the protocol calls in place of the connection.
-
-    A connection that its user has let go must be freed, so it is referred to weakly, except while
-    somebody can still be told something: a reader that waits, or ``on_message_callback``.
-    """
-
-    _serial_messages = (False, True)
-    _ends_in_order = True
-
-    def __init__(self, connection):
-        self._connection = weakref.ref(connection)
-        self.anchor = None
-        self.path = None
-        self.close_code = self.close_reason = None
-
-    def on_message(self, message):
-        connection = self._connection()
-        return connection.on_message(message) if connection is not None else None
-
-    def on_ping(self, data):
-        connection = self._connection()
-        return connection.on_ping(data) if connection is not None else None
-
-    def on_pong(self, data):
-        connection = self._connection()
-        return connection.on_pong(data) if connection is not None else None
-
-    def on_connection_close(self):
-        connection, self.anchor = self._connection(), None
-        if connection is not None:
-            connection.on_connection_close()
-
-    def check_read(self, future):
-        connection = self._connection()
-        if future.cancelled() and connection is not None:
-            connection._forget_read(future)
-
-    def check_callback(self, future):
-        exc_info = _compat.failure(future)
-        if exc_info is not None:
-            self._log_callback_error(*exc_info)
-
-    def _log_callback_error(self, *exc_info):
-        app_log.error("Uncaught exception in %s", self.path, exc_info=exc_info)
 
 
 class WebSocketClientConnection(_compat_http.HTTPConnection):
@@ -98,8 +50,9 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
                  subprotocols=None, resolver=None, connect_future=None):
-        self._listener = _Listener(self)
+        self._listener = Listener(self)
         self._thread = _compat.current_thread()
+        self.io_loop = io_loop
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
@@ -113,7 +66,6 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self._limits = dict(max_message_size=max_message_size, ping_interval=ping_interval,
                             ping_timeout=ping_interval if ping_timeout is None else ping_timeout)
         self._connect_future = connect_future or _compat.new_future(io_loop)
-        self._connect_future.add_done_callback(self._on_connect_done)
         self._connect_timer = None
 
         scheme, colon, rest = request.url.partition(":")
@@ -127,8 +79,13 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self._subprotocols = parse_tokens(offered) if offered else []
         if request.connect_timeout:
             self._connect_timer = io_loop.call_later(request.connect_timeout, self._on_too_late)
-        super(WebSocketClientConnection, self).__init__(
-            io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
+        try:
+            super(WebSocketClientConnection, self).__init__(
+                io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
+        except Exception:
+            self._remove_connect_timer()
+            raise
+        self._connect_future.add_done_callback(self._on_connect_done)
 
     def __del__(self):
         protocol = self.protocol
@@ -170,15 +127,18 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
 
     def _on_connect_done(self, future):
         """Clean up after the outcome, whatever it is."""
-        if self._connect_timer is not None:
-            self.io_loop.remove_timeout(self._connect_timer)
-            self._connect_timer = None
+        self._remove_connect_timer()
         self.final_callback = None  # Tornado then closes what it may still be connecting
         self._remove_timeout()
         if self.protocol is None:
             self.tcp_client.close()
             if getattr(self, "stream", None) is not None:
                 self.stream.close()
+
+    def _remove_connect_timer(self):
+        timer, self._connect_timer = self._connect_timer, None
+        if timer is not None:
+            self.io_loop.remove_timeout(timer)
 
     def _fail_connect(self, error):
         if not self._connect_future.done():

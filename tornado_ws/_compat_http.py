@@ -17,30 +17,38 @@ class _TCPClient(TCPClient):
     def __init__(self, *args, **kwargs):
         super(_TCPClient, self).__init__(*args, **kwargs)
         self._streams = []
+        self._closed = False
 
     def _create_stream(self, *args, **kwargs):
         created = super(_TCPClient, self)._create_stream(*args, **kwargs)
         if isinstance(created, tuple):
             # Tornado >= 5.0: the stream and a Future; before it only the Future.
             self._streams.append(created[0])
+            if self._closed:
+                created[0].close()
         return created
 
-    @gen.coroutine
     def connect(self, host, port, ssl_options=None, **kwargs):
-        stream = yield super(_TCPClient, self).connect(host, port, **kwargs)
         if ssl_options is not None:
-            stream.io_loop.remove_handler(stream.socket)
-            plain, stream.socket = stream.socket, None
-            stream = iostream.SSLIOStream(
-                netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
-                                        do_handshake_on_connect=False),
-                ssl_options=ssl_options, max_buffer_size=kwargs["max_buffer_size"])
-            self._streams = [stream]
-            yield stream.wait_for_handshake()
+            return self._connect_tls(host, port, ssl_options, **kwargs)
+        return super(_TCPClient, self).connect(host, port, **kwargs)
+
+    @gen.coroutine
+    def _connect_tls(self, host, port, ssl_options, **kwargs):
+        stream = yield super(_TCPClient, self).connect(host, port, **kwargs)
+        stream.io_loop.remove_handler(stream.socket)
+        plain, stream.socket = stream.socket, None
+        stream = iostream.SSLIOStream(
+            netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
+                                    do_handshake_on_connect=False),
+            ssl_options=ssl_options, max_buffer_size=kwargs["max_buffer_size"])
+        self._streams = [stream]
+        yield stream.wait_for_handshake()
         raise gen.Return(stream)
 
     def close(self):
         super(_TCPClient, self).close()
+        self._closed = True
         for stream in self._streams:
             stream.close()
 

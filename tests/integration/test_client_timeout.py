@@ -16,7 +16,7 @@ from tornado.netutil import Resolver
 
 from tornado_ws import websocket
 
-SOON = 0.1  # seconds
+SOON = 0.3  # seconds
 LATER = 30
 
 
