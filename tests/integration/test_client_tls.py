@@ -82,6 +82,13 @@ class TLSTest(ClientCase):
         self.assertEqual((yield peer.read_frame()), (0x81, b"x"))
 
     @async_test
+    def test_a_client_certificate_that_is_not_there(self):
+        """C39: the attempt fails at once, and says why."""
+        error = yield fails(self.start(HTTPRequest(
+            self.server_url(), validate_cert=False, client_cert=os.devnull)))
+        self.assertIsInstance(error, EnvironmentError)
+
+    @async_test
     def test_ssl_options(self):
         """C38: so does a context in ``ssl_options``."""
         path = yield self.fetch_certificate()

@@ -241,6 +241,13 @@ class TestTerminal(CommandLineCase):
         assert (status, rows[1:]) == (128 + number, [u"closed: 1001"])
         assert terminal.modes_are_as_before()
 
+    def test_an_unknown_locale(self):
+        """Then the line is edited byte by byte."""
+        terminal, peer = self.open(LC_ALL="xx_XX.unknown")
+        terminal.type(u"ac" + LEFT + u"b\r")
+        assert peer.receive() == (TEXT, b"abc")
+        self.leave(terminal, peer)
+
     def test_binary(self):
         """With ``--binary`` lines are hex; one that is not is refused, and commands work."""
         terminal, peer = self.open("--binary")

@@ -2,6 +2,8 @@
 from __future__ import absolute_import, division, print_function
 
 import socket
+import threading
+import warnings
 
 from peers import Noted, WebSocketCase, async_test, turns, until
 from raw_server import ClientCase
@@ -113,6 +115,21 @@ class LateClientCallTest(ClientCase):
         yield until(lambda: len(messages) == 2)
         self.assertEqual(messages, [u"x", None])
         self.claim_logs("tornado.application", "Uncaught exception")
+
+    @async_test
+    def test_c43_freed_by_another_thread(self):
+        """C43: the loop closes the socket."""
+        conn, peer = yield self.open()
+        self.connections.remove(conn)
+        holder = [conn]
+        del conn
+        yield turns(5)  # until the Future is gone that it came in
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            thread = threading.Thread(target=holder.__delitem__, args=(0,))
+            thread.start()
+            thread.join()
+            self.assertEqual((yield peer.read_rest()), b"")
 
     @async_test
     def test_c43_freed_when_the_interpreter_has_ended(self):

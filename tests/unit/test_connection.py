@@ -32,6 +32,18 @@ def test_examples_of_the_rfc(role, text, events):
         assert receive_parts(connect(role), parts) == events
 
 
+@EACH_ROLE
+@pytest.mark.parametrize("size", [5, 300, 70000])
+def test_no_bytes_are_nothing(role, size):
+    """Wherever in a frame the connection is."""
+    data = frame_for(role, 0x82, b"x" * size)
+    for cut in range(min(20, len(data))):
+        connection = connect(role)
+        assert connection.receive_data(data[:cut]) == []
+        assert connection.receive_data(b"") == []
+        assert connection.receive_data(data[cut:]) == [(OP_BINARY, b"x" * size)]
+
+
 @pytest.mark.parametrize("text, size", [
     ("82 7e 01 00", 256), ("82 7f 00 00 00 00 00 01 00 00", 65536)])
 def test_long_examples_of_the_rfc(text, size):

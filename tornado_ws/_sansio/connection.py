@@ -215,8 +215,6 @@ class Connection(object):
                 return None
             self._begin_frame(header)
             pos = header.start
-        elif pos == len(data):
-            return None
         part = data[pos:pos + self.bytes_missing]
         pos += len(part)
         if header.key is not None and part:

@@ -1,0 +1,113 @@
+"""Bytes in and out of one stream: what a real peer seldom makes happen."""
+from __future__ import absolute_import, division, print_function
+
+import socket
+
+import pytest
+from tornado import gen
+from tornado.concurrent import Future
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamClosedError
+
+from tornado_ws import _compat, _direct
+from tornado_ws._transport import Transport
+
+
+@pytest.fixture
+def run():
+    """Give a function that runs a coroutine on a loop."""
+    loop = IOLoop(make_current=False)
+    yield lambda coroutine: loop.run_sync(coroutine, timeout=60)
+    loop.close()
+
+
+@pytest.fixture
+def ends():
+    """Give both ends of a connection."""
+    pair = socket.socketpair()
+    yield pair
+    for end in pair:
+        end.close()
+
+
+def test_small_pieces_are_joined_with_their_neighbours():
+    large = b"x" * _direct.LARGE_PIECE
+    assert _direct._join_small([b"a", b"b"]) == [b"ab"]
+    assert _direct._join_small([large, large, b"a", b"b", large, b"c"]) == [
+        large, large, b"ab", large, b"c"]
+
+
+def test_a_socket_that_takes_nothing_now(run, ends):
+    """What cannot be sent at once goes through the stream, after what the socket has."""
+    @gen.coroutine
+    def check():
+        ours, theirs = ends
+        transport = _direct.open_transport(IOStream(ours), lambda data: None, lambda: None)
+        filled = 0
+        try:
+            while True:
+                filled += ours.send(b"x" * 65536)
+        except EnvironmentError:
+            pass
+        future = transport.write(b"end")
+        assert not future.done()
+        peer = IOStream(theirs)
+        data = yield peer.read_bytes(filled + 3)
+        yield future
+        assert data[-4:] == b"xend"
+
+    run(check)
+
+
+def test_a_stream_that_listens_for_nothing_yet(run, ends):
+    @gen.coroutine
+    def check():
+        ours, theirs = ends
+        stream = IOStream(ours)
+        came = Future()
+        transport = _direct.open_transport(stream, came.set_result, lambda: None)
+        if stream._state is not None:
+            transport.io_loop.remove_handler(stream.fileno())
+            stream._state = None
+        transport.resume()
+        theirs.send(b"hello")
+        assert (yield came) == b"hello"
+
+    run(check)
+
+
+class ClosedStream(object):
+    """A stream whose reads fail by their Future once it is closed."""
+
+    max_write_buffer_size = error = None
+
+    def __init__(self):
+        self.io_loop = IOLoop.current()
+
+    def set_close_callback(self, callback):
+        self.tell = callback
+
+    def read_bytes(self, size, partial):
+        future = _compat.new_future(self.io_loop)
+        future.set_exception(StreamClosedError())
+        return future
+
+
+def test_a_read_of_a_closed_stream_that_fails_later(run):
+    """C26: the end is told all the same."""
+    @gen.coroutine
+    def check():
+        stream, told = ClosedStream(), []
+        Transport(stream, told.append, lambda: told.append("closed"))
+        stream.tell()
+        assert told == ["closed"]
+        yield gen.moment
+
+    run(check)
+
+
+def test_who_waits_for_another_thread_waits_no_longer_than_wanted():
+    """C17: ``result(timeout)`` of what a call from another thread returns."""
+    with pytest.raises(Exception) as info:
+        _compat.ThreadFuture().result(0.01)
+    assert type(info.value).__name__ == "TimeoutError"
