@@ -1,4 +1,4 @@
-"""Combines the coverage of the cells that ran; requires 90 % of it if all cells ran."""
+"""Combines the coverage of the cells that ran; requires 99.9 % of it if all cells ran."""
 from __future__ import absolute_import, division, print_function
 
 import configparser
@@ -17,7 +17,7 @@ def main():
     if subprocess.call(coverage + ["combine"]):
         return 1
     if not absent:
-        return subprocess.call(coverage + ["report", "--fail-under=90"])
+        return subprocess.call(coverage + ["report", "--precision=2", "--fail-under=99.9"])
     status = subprocess.call(coverage + ["report"])
     print("Coverage is not judged. Cells that did not run: " + ", ".join(absent))
     return status

@@ -52,7 +52,6 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
                  subprotocols=None, resolver=None, connect_future=None):
         self._listener = Listener(self)
         self._thread = _compat.current_thread()
-        self.io_loop = io_loop
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
@@ -79,12 +78,8 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self._subprotocols = parse_tokens(offered) if offered else []
         if request.connect_timeout:
             self._connect_timer = io_loop.call_later(request.connect_timeout, self._on_too_late)
-        try:
-            super(WebSocketClientConnection, self).__init__(
-                io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
-        except Exception:
-            self._remove_connect_timer()
-            raise
+        super(WebSocketClientConnection, self).__init__(
+            io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
         self._connect_future.add_done_callback(self._on_connect_done)
 
     def __del__(self):
@@ -127,18 +122,15 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
 
     def _on_connect_done(self, future):
         """Clean up after the outcome, whatever it is."""
-        self._remove_connect_timer()
+        if self._connect_timer is not None:
+            self.io_loop.remove_timeout(self._connect_timer)
+            self._connect_timer = None
         self.final_callback = None  # Tornado then closes what it may still be connecting
         self._remove_timeout()
         if self.protocol is None:
             self.tcp_client.close()
             if getattr(self, "stream", None) is not None:
                 self.stream.close()
-
-    def _remove_connect_timer(self):
-        timer, self._connect_timer = self._connect_timer, None
-        if timer is not None:
-            self.io_loop.remove_timeout(timer)
 
     def _fail_connect(self, error):
         if not self._connect_future.done():
