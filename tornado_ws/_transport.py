@@ -226,12 +226,9 @@ class Transport(object):
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
 
-    def _take_gathered(self):
-        gathered, self._gathered = self._gathered, []
-        return gathered
-
     def _send(self):
-        self._write([b"".join(self._take_gathered())])
+        buffers, self._gathered = self._gathered, []
+        self._write([b"".join(buffers)])
 
     def _write(self, buffers):
         """Hand bytes to the stream; those of the last buffer are the last that it has."""
