@@ -2,10 +2,10 @@
 from __future__ import absolute_import, division, print_function
 
 import os
-import subprocess
 import sys
 import textwrap
-import threading
+
+import timed_process
 
 import tornado_ws
 
@@ -32,16 +32,9 @@ def run_fresh(program, directory=None):
     path = [str(directory)] if directory else []
     if not os.environ.get("TORNADO_WS_INSTALLED"):
         path.append(_ROOT)
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", textwrap.dedent(program)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    status, output = timed_process.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", textwrap.dedent(program)], DEADLINE,
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(path)))
-    timer = threading.Timer(DEADLINE, process.kill)
-    timer.start()
-    try:
-        output = process.communicate()[0].decode("utf-8", "replace")
-    finally:
-        timer.cancel()
-    if process.returncode:
-        raise AssertionError("status %d\n%s" % (process.returncode, output))
+    if status:
+        raise AssertionError("status %d\n%s" % (status, output))
     return output.splitlines()

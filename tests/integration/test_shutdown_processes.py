@@ -9,9 +9,9 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
 
 import pytest
+import timed_process
 import tornado
 
 import tornado_ws
@@ -96,18 +96,11 @@ def run(program, *options):
     """Run a program; return what it wrote to standard error, which is checked for tracebacks."""
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(
         [path for path in (ROOT, os.environ.get("PYTHONPATH")) if path]))
-    process = subprocess.Popen(
-        [sys.executable] + list(options) + ["-c", PRELUDE + textwrap.dedent(program)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=HERE)
-    timer = threading.Timer(DEADLINE, process.kill)
-    timer.start()
-    try:
-        output, errors = process.communicate()
-    finally:
-        timer.cancel()
-    errors = errors.decode("utf-8")
-    assert process.returncode == 0, errors
-    assert output.split()[-1:] == [b"done"], (output, errors)
+    status, output, errors = timed_process.communicate(
+        [sys.executable] + list(options) + ["-c", PRELUDE + textwrap.dedent(program)], DEADLINE,
+        stderr=subprocess.PIPE, env=environment, cwd=HERE)
+    assert status == 0, errors
+    assert output.split()[-1:] == ["done"], (output, errors)
     for word in ("Traceback", "never retrieved", "never awaited", "Exception", "ERROR",
                  "was destroyed"):
         assert word not in errors, errors

@@ -13,6 +13,7 @@ import ssl
 import struct
 import zlib
 
+import frame_oracle
 from tornado import gen, iostream, netutil, testing
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
@@ -28,9 +29,7 @@ Frame = collections.namedtuple("Frame", "first payload")
 """A frame's first byte, ``0x81`` for a whole text message, and its payload, unmasked."""
 
 
-def h(text):
-    """Return the bytes that a hex string with spaces stands for."""
-    return binascii.unhexlify("".join(text.split()).encode("ascii"))
+h = frame_oracle.raw
 
 
 def mask_payload(key, data):
@@ -48,14 +47,7 @@ def frame(first, payload=b"", mask=MASK):
 
     ``mask`` is the masking key; None leaves the frame unmasked, as a server sends it.
     """
-    bit, size = 0x80 if mask else 0, len(payload)
-    if size < 126:
-        head = struct.pack("!BB", first, bit | size)
-    elif size < 0x10000:
-        head = struct.pack("!BBH", first, bit | 126, size)
-    else:
-        head = struct.pack("!BBQ", first, bit | 127, size)
-    return head + (mask + mask_payload(mask, payload) if mask else payload)
+    return frame_oracle.frame(first, payload, mask, mask_payload)
 
 
 def close_frame(code=None, reason=b"", mask=MASK):

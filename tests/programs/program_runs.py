@@ -11,13 +11,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 from xml.etree import ElementTree
 
+import timed_process
 import tornado.websocket
 
 import tornado_ws
@@ -83,19 +82,6 @@ def temporary_directory():
         shutil.rmtree(directory)
 
 
-def run_command(command, **options):
-    """Run a command with a time limit; return its exit status and all that it printed."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    timer = threading.Timer(TIME_LIMIT, process.kill)
-    timer.start()
-    try:
-        output = process.communicate()[0]
-    finally:
-        timer.cancel()
-    return process.returncode, output.decode("utf-8", "replace")
-
-
 def run_tests(swapped, arguments, where):
     """Run a program's tests in a process of their own.
 
@@ -118,7 +104,8 @@ def run_tests(swapped, arguments, where):
         environment["PYTHONPATH"] = os.pathsep.join(path)
         command = [sys.executable] + (["-m", "tornado_ws", "run"] if swapped else []) + [
             "-m", "pytest", "--junitxml", os.path.join(directory, "junit.xml")]
-        status, output = run_command(command + OPTIONS + arguments, cwd=where, env=environment)
+        status, output = timed_process.run(
+            command + OPTIONS + arguments, TIME_LIMIT, cwd=where, env=environment)
         assert status in (0, 1), "exit status %d\n%s" % (status, output)
         return Run(directory, output)
 
@@ -184,9 +171,9 @@ def compare(arguments, where, handler, fewest, known_failures=(), races=NOTHING)
 
 def unpack_sdist(project, version, directory):
     """Fetch the sdist of a project, unpack it, and return the path of its directory."""
-    status, output = run_command(
+    status, output = timed_process.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", project,
-         "--dest", directory, "%s==%s" % (project, version)])
+         "--dest", directory, "%s==%s" % (project, version)], TIME_LIMIT)
     assert status == 0, "pip cannot fetch the sdist of %s %s:\n%s" % (project, version, output)
     name = "%s-%s" % (project, version)
     with tarfile.open(os.path.join(directory, name + ".tar.gz")) as archive:

@@ -1,8 +1,7 @@
 """What the property tests of the core draw from, and what they do with it."""
 from __future__ import absolute_import, division, print_function
 
-import struct
-
+from frame_oracle import frame
 from hypothesis import strategies as st
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR, Connection
@@ -43,23 +42,6 @@ def connect(role, agreed=None, limit=None, min_size=0):
         compressor, decompressor = create_codecs(role, agreed, {}, None)
         connection.enable_deflate(compressor, decompressor, min_size)
     return connection
-
-
-def mask(key, data):
-    key = bytearray(key)
-    return bytes(bytearray(byte ^ key[i % 4] for i, byte in enumerate(bytearray(data))))
-
-
-def frame(first, payload, key):
-    """Build a frame from its first byte, right or wrong; ``key`` is None for no masking."""
-    bit, size = 0x80 if key is not None else 0, len(payload)
-    if size < 126:
-        head = struct.pack("!BB", first, bit | size)
-    elif size < 0x10000:
-        head = struct.pack("!BBH", first, bit | 126, size)
-    else:
-        head = struct.pack("!BBQ", first, bit | 127, size)
-    return head + (payload if key is None else key + mask(key, payload))
 
 
 def receive(connection, parts):

@@ -4,8 +4,7 @@ Bytes are given in hex as RFC 6455 writes them: ``raw("81 05 48656c6c6f")``.
 """
 from __future__ import absolute_import, division, print_function
 
-import binascii
-import struct
+from frame_oracle import frame
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR, Connection
 from tornado_ws._sansio.deflate import Parameters, create_codecs
@@ -14,29 +13,6 @@ MASK = b"\x37\xfa\x21\x3d"  # RFC 6455 section 5.7
 OUR_KEY = b"\x01\x23\x45\x67"
 ROLES = ("server", "client")
 ALL_15 = Parameters(False, False, 15, 15)
-
-
-def raw(text):
-    """Return the bytes that a hex string with spaces stands for."""
-    return binascii.unhexlify("".join(text.split()).encode("ascii"))
-
-
-def mask(key, data):
-    """Mask by the definition of section 5.3: octet i is XORed with octet i MOD 4 of the key."""
-    key = bytearray(key)
-    return bytes(bytearray(byte ^ key[i % 4] for i, byte in enumerate(bytearray(data))))
-
-
-def frame(first, payload=b"", key=None):
-    """Build a frame: ``first`` is its first byte, ``0x81`` a whole text message."""
-    bit, size = 0x80 if key else 0, len(payload)
-    if size < 126:
-        head = struct.pack("!BB", first, bit | size)
-    elif size < 0x10000:
-        head = struct.pack("!BBH", first, bit | 126, size)
-    else:
-        head = struct.pack("!BBQ", first, bit | 127, size)
-    return head + (key + mask(key, payload) if key else payload)
 
 
 def frame_for(role, first, payload=b""):

@@ -2,8 +2,9 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-from core_frames import (MASK, ROLES, byte_by_byte, close_code_of, connect, frame, frame_for, mask,
-                         raw, receive, receive_parts)
+from core_frames import (MASK, ROLES, byte_by_byte, close_code_of, connect, frame, frame_for,
+                         receive, receive_parts)
+from frame_oracle import mask, raw
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR, Connection
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT

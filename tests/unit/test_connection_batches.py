@@ -2,8 +2,8 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-from core_frames import (ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame_for, mask,
-                         receive)
+from core_frames import ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame_for, receive
+from frame_oracle import mask
 
 from tornado_ws._sansio.connection import BATCH_BYTES, BATCH_EVENTS, Connection
 from tornado_ws._sansio.deflate import PerMessageDeflateCompressor

@@ -2,8 +2,9 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-from core_frames import (ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame, frame_for, raw,
+from core_frames import (ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame, frame_for,
                          receive, receive_parts)
+from frame_oracle import raw
 
 from tornado_ws._sansio.deflate import (Parameters, PerMessageDeflateCompressor,
                                         PerMessageDeflateDecompressor)

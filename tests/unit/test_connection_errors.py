@@ -10,8 +10,9 @@ import gc
 import weakref
 
 import pytest
-from core_frames import (ALL_15, MASK, ROLES, byte_by_byte, close_code_of, connect, frame_for, raw,
+from core_frames import (ALL_15, MASK, ROLES, byte_by_byte, close_code_of, connect, frame_for,
                          receive, receive_parts)
+from frame_oracle import raw
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR
 from tornado_ws._sansio.frames import OP_PING, OP_TEXT

@@ -5,8 +5,9 @@ import sys
 import zlib
 
 import pytest
-from core_frames import (ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame_for, raw,
-                         receive, receive_parts)
+from core_frames import (ALL_15, ROLES, byte_by_byte, close_code_of, connect, frame_for, receive,
+                         receive_parts)
+from frame_oracle import raw
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR
 from tornado_ws._sansio.frames import OP_BINARY, OP_TEXT, Header

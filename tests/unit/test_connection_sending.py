@@ -2,7 +2,8 @@
 from __future__ import absolute_import, division, print_function
 
 import pytest
-from core_frames import OUR_KEY, ROLES, connect, frame, raw, receive
+from core_frames import OUR_KEY, ROLES, connect, frame, receive
+from frame_oracle import raw
 
 from tornado_ws._sansio.connection import Connection
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, OP_PING, OP_PONG, OP_TEXT

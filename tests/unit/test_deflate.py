@@ -1,19 +1,15 @@
 """The codecs of permessage-deflate: RFC 7692 section 7.2, C29, C33, C34, C36."""
 from __future__ import absolute_import, division, print_function
 
-import binascii
 import random
 import zlib
 
 import pytest
+from frame_oracle import raw
 
 from tornado_ws._sansio import deflate
 from tornado_ws._sansio.deflate import Parameters
 from tornado_ws._sansio.errors import ProtocolError
-
-
-def raw(text):
-    return binascii.unhexlify(text.replace(" ", "").encode("ascii"))
 
 
 def inflater(persistent=True, max_wbits=15, **kwargs):

@@ -4,7 +4,8 @@ from __future__ import absolute_import, division, print_function
 import struct
 
 import pytest
-from core_frames import MASK, frame, mask, raw
+from core_frames import MASK, frame
+from frame_oracle import mask, raw
 
 from tornado_ws._sansio import frames
 from tornado_ws._sansio.errors import ProtocolError

@@ -17,13 +17,12 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 
 import pytest
+import timed_process
 import tornado
 
 import tornado_ws
@@ -67,28 +66,15 @@ SKIPS = {
 """The only reasons for which a test of theirs may skip itself, by test."""
 
 
-def run_program(command, **kwargs):
-    """Run a program with a time limit; return its exit status and all that it printed."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
-    timer = threading.Timer(TIME_LIMIT, process.kill)
-    timer.start()
-    try:
-        output = process.communicate()[0]
-    finally:
-        timer.cancel()
-    return process.returncode, output.decode("utf-8", "replace")
-
-
 def run_upstream(implementation, *options):
     """Start ``upstream_runner.py`` in a fresh interpreter and return its report."""
     directory = tempfile.mkdtemp()
     try:
         report = os.path.join(directory, "report.json")
-        status, output = run_program(
+        status, output = timed_process.run(
             [sys.executable, os.path.join(HERE, "upstream_runner.py"), report, implementation,
              "--root", os.path.dirname(PACKAGE)] + list(options),
-            cwd=directory, env=dict(os.environ, ASYNC_TEST_TIMEOUT="30"))
+            TIME_LIMIT, cwd=directory, env=dict(os.environ, ASYNC_TEST_TIMEOUT="30"))
         if status:
             raise RuntimeError("upstream_runner.py: exit status %d\n%s" % (status, output))
         with io.open(report, encoding="ascii") as content:
@@ -105,9 +91,10 @@ def fetch_first_test_file():
     if not os.path.exists(path):
         download = tempfile.mkdtemp()
         try:
-            status, output = run_program(
+            status, output = timed_process.run(
                 [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                 "--no-binary", "tornado", "--dest", download, "tornado==" + FIRST_VERSION])
+                 "--no-binary", "tornado", "--dest", download, "tornado==" + FIRST_VERSION],
+                TIME_LIMIT)
             if status:
                 raise RuntimeError("pip cannot fetch %s, which holds the tests to run:\n%s"
                                    % (FIRST_ARCHIVE, output))
