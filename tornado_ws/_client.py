@@ -9,7 +9,7 @@ import warnings
 from tornado import httpclient
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 
-from tornado_ws import _compat, _compat_http
+from tornado_ws import _compat, _compat_http, _compat_loop
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._listener import Listener
 from tornado_ws._protocol import WebSocketProtocol13
@@ -57,6 +57,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self.read_queue = collections.deque()
         self._queue_bytes = 0
         self._held = False  # whether reading waits for the queue
+        self._new_future = _compat_loop.future_maker(io_loop)
         self._waiters = collections.deque()  # (Future, whether it is an iteration's)
         self._closed = False
         self._closed_future = None
@@ -190,6 +191,8 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self._listener.path = self.parsed.path
         if self._on_message_callback is not None:
             self._listener.anchor = self
+            if type(self).on_message == WebSocketClientConnection.on_message:
+                self._listener.on_message = self._on_message_callback  # without a detour
         return WebSocketProtocol13(self._listener, mask_outgoing=True,
                                    compression_options=self._compression_options, **self._limits)
 
@@ -214,15 +217,13 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         return future
 
     def _read(self, iterating):
-        future = _compat.new_future(self.io_loop)
+        future = self._new_future()
         if self.read_queue:
             message = self.read_queue.popleft()
             self._queue_bytes -= len(message)
             future.set_result(message)
-            if self._held and not self._is_full():
-                self._held = False
-                if self.protocol is not None:
-                    self.protocol.hold_reading(False)
+            if self._held:
+                self._hold_if_full()
         elif self._closed:
             _end_read(future, iterating)
         else:
@@ -251,18 +252,18 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
                 return None
             _end_read(future, iterating)
         if message is not None:
-            self._enqueue(message)
+            queue = self.read_queue
+            queue.append(message)
+            self._queue_bytes += len(message)
+            if len(queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES:
+                self._hold_if_full()
         return None
 
-    def _enqueue(self, message):
-        self.read_queue.append(message)
-        self._queue_bytes += len(message)
-        if self._is_full() and self.protocol is not None:
-            self._held = True
-            self.protocol.hold_reading(True)
-
-    def _is_full(self):
-        return len(self.read_queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES
+    def _hold_if_full(self):
+        held = len(self.read_queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES
+        if held != self._held and self.protocol is not None:
+            self._held = held
+            self.protocol.hold_reading(held)
 
     def _release_anchor(self):
         if not self._waiters:

@@ -9,7 +9,8 @@ the rest follows in later turns of the loop, so that one connection cannot starv
 
 What ends the events, a close frame or a protocol error, is noticed at once and handled when the
 messages before it have been: so what they are answered with is still sent. It does not wait for
-long: `END_TURNS`, or `END_GRACE` while a callback is being awaited.
+long: `END_TURNS`, or `END_GRACE` while a callback is being awaited; and not at all where it comes
+alone and nobody is known to be at work on an answer.
 
 When the connection is *lost*, nothing more can be received; once the queue is delivered the
 handler is told, exactly once, and let go.
@@ -53,27 +54,30 @@ class WebSocketProtocol(object):
         server_terminated: Whether this end has sent its close frame.
     """
 
+    # Of what most connections never have the default stands here: an instance with few attributes
+    # is smaller, and quicker to reach. What each message asks for it has itself.
+    stream = None
+    _transport = None
+    _queue_bytes = 0
+    _pending = 0         # Futures of callbacks, not done
+    _awaited = None      # the Future of a callback that holds back messages
+    _scheduled = False   # whether _continue will be called
+    _end_turns = 0
+    _end_timer = None
+    _told = False        # the handler knows that it is over
+
     def __init__(self, handler, is_client, max_message_size):
         self.handler = handler
-        self.stream = None
-        self.client_terminated = False
-        self.server_terminated = False
         self._core = Connection(is_client, max_message_size,
                                 _compat.websocket_mask or mask_bytes)
-        self._transport = None
-        self._queue = collections.deque()
-        self._queue_bytes = 0
-        self._awaited = None      # the Future of a callback that holds back messages
+        self.client_terminated = self.server_terminated = False
+        self._failed = False      # a callback failed: nothing more is delivered
         self._hold = False        # whether messages go to the queue
         self._held = False        # whether the handler's side wants no more for now
         self._runner = None       # of coroutines, where there are any
-        self._scheduled = False   # whether _continue will be called
+        self._queue = ()
         self._end = None          # the close frame or error that ends the events
-        self._end_turns = 0
-        self._end_timer = None
-        self._failed = False      # a callback failed: nothing more is delivered
         self._lost = False
-        self._told = False        # the handler knows that it is over
 
     # What a version adds.
 
@@ -131,6 +135,7 @@ class WebSocketProtocol(object):
         if future.done():
             self._check_callback(future)
             return None
+        self._pending += 1
         future.add_done_callback(self._on_callback_done)
         return future
 
@@ -140,6 +145,7 @@ class WebSocketProtocol(object):
             self._callback_failed(*exc_info)
 
     def _on_callback_done(self, future):
+        self._pending -= 1
         awaited = self._awaited is future
         if awaited:
             self._awaited = None
@@ -159,12 +165,14 @@ class WebSocketProtocol(object):
 
     def _deliver(self, events):
         """Hand one batch of events to the handler; send the answers together."""
-        self._transport.cork()
+        transport = self._transport
+        transport.cork()
         try:
             self._dispatch(events)
         finally:
-            self._leave_task()
-            self._transport.uncork()
+            if self._runner is not None:
+                self._runner.leave()
+            transport.uncork()
         self._go_on()
 
     def _deliver_queue(self):
@@ -186,11 +194,13 @@ class WebSocketProtocol(object):
 
     def _dispatch(self, events):
         # A stream that a callback closes ends the batch; one that was closed before does not.
-        stream = _AlwaysOpen if self.stream.closed() else self.stream
+        stream = self.stream
+        if stream.socket is None:
+            stream = _AlwaysOpen
         handler = self.handler
         for opcode, payload in events:
             if opcode > OP_BINARY:
-                self._dispatch_control(opcode, payload)
+                self._dispatch_control(opcode, payload, events)
             elif self._hold:
                 self._enqueue(payload)
             else:
@@ -206,18 +216,23 @@ class WebSocketProtocol(object):
 
     def _enqueue(self, payload):
         if not (self.server_terminated and self._is_full()):
+            if not self._queue:
+                self._queue = collections.deque()
             self._queue.append(payload)
             self._queue_bytes += len(payload)
 
     def _is_full(self):
         return len(self._queue) >= READ_AHEAD_COUNT or self._queue_bytes >= READ_AHEAD_BYTES
 
-    def _dispatch_control(self, opcode, data):
-        if opcode == OP_CLOSE or opcode == PROTOCOL_ERROR:
+    def _dispatch_control(self, opcode, data, events):
+        if opcode != OP_CLOSE and opcode != PROTOCOL_ERROR:
+            self._handle_message(opcode, data)
+            return
+        self._notice_end(opcode, data)
+        if len(events) > 1 or self._queue or self._pending or self.handler._answers_later:
             self._end = opcode, data
             self._end_turns = END_TURNS
             self._end_timer = self._transport.io_loop.call_later(END_GRACE, self._handle_end)
-            self._notice_end(opcode, data)
         else:
             self._handle_message(opcode, data)
 
@@ -257,18 +272,18 @@ class WebSocketProtocol(object):
 
     def _go_on(self):
         """Decide what comes next: work on in a later turn, wait, the end, or read."""
-        wait = (self._held or self._is_full()) and not self.server_terminated
-        backlog = self._core.backlog
-        if (self._queue and self._awaited is None) or (backlog and not wait):
+        queue, backlog = self._queue, self._core.backlog
+        wait = (self._held or queue and self._is_full()) and not self.server_terminated
+        if (queue and self._awaited is None) or (backlog and not wait):
             self._schedule()
         elif self._lost:
-            if not self._queue and not backlog:
+            if not queue and not backlog:
                 self._tell_in_turn()
         elif self._end is not None and self._awaited is None:
             self._schedule()
         elif wait:
             self._transport.pause()
-        else:
+        elif self._transport.paused:
             self._transport.resume()
 
     def _schedule(self):

@@ -3,7 +3,8 @@
 IOStream makes a Future for each read, and looks for more after each; a small message costs
 several times what its system calls do. Here the socket's read events are served directly by
 ``recv`` and short writes by ``send``, while the IOStream stays in charge of everything else:
-what could not be sent at once, errors, closing, its close callback.
+what could not be sent at once, errors, closing, its close callback. All its events come here
+first; where the loop is asyncio's, those for reading without Tornado's own step in between.
 
 This is the only module that uses what IOStream does not document: ``_state`` (the events it
 listens for), ``_handle_events`` (its event handler), ``_add_io_state`` and
@@ -16,7 +17,7 @@ import errno
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
-from tornado_ws import _compat
+from tornado_ws import _compat, _compat_loop
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._transport import LARGE_PIECE, Transport
 
@@ -44,8 +45,8 @@ class DirectTransport(Transport):
             self.paused = False
             if not self._serving:
                 self._read()
-            elif not self.stream.closed():
-                self.stream._add_io_state(READ)
+            elif not self.stream.closed() and not self.stream._state & READ:
+                self._listen()
 
     def _read(self):
         stream = self.stream
@@ -54,27 +55,37 @@ class DirectTransport(Transport):
             super(DirectTransport, self)._read()
         else:
             self._serving = True
-            if stream._state is not None:
-                self.io_loop.remove_handler(stream.fileno())
-            stream._state = (stream._state or 0) | READ | IOLoop.ERROR
+            if not (stream._state or 0) & READ:
+                stream._add_io_state(READ)
             with _compat.no_stack_context():
-                self.io_loop.add_handler(stream.fileno(), self._on_events, stream._state)
+                _compat_loop.take_events(
+                    self.io_loop, stream.socket, stream._state, self._on_events)
+            _compat_loop.serve_reads(self.io_loop, stream.socket, self._receive)
+
+    def _read_rest(self):
+        if self.stream._read_buffer_size:
+            super(DirectTransport, self)._read_rest()
+
+    def _listen(self):
+        self.stream._add_io_state(READ)
+        _compat_loop.serve_reads(self.io_loop, self.stream.socket, self._receive)
 
     def _on_events(self, fd, events):
         stream = self.stream
         if events & READ:
-            if self.paused:
-                # The event comes again and again until the bytes are read: do not listen.
-                stream._state &= ~READ
-                self.io_loop.update_handler(stream.fileno(), stream._state)
-            else:
-                self._receive()
+            self._receive()
         if events & ~READ and not stream.closed():
             stream._handle_events(fd, events & ~READ)
-            if not self.paused:
-                stream._add_io_state(READ)  # which it stops listening for while it writes
+            if not self.paused and not stream.closed():
+                self._listen()  # which it stops doing while it writes
 
     def _receive(self):
+        if self.paused:
+            # The event comes again and again until the bytes are read: do not listen.
+            stream = self.stream
+            stream._state &= ~READ
+            self.io_loop.update_handler(stream.socket, stream._state)
+            return
         try:
             data = self._socket.recv(self.read_size)
         except EnvironmentError as error:
@@ -86,17 +97,16 @@ class DirectTransport(Transport):
         else:
             self.stream.close()
 
-    def _send(self):
+    def _send(self, buffers):
         if self.stream.socket is None:
             raise WebSocketClosedError("the connection is closed")
-        buffers, self._gathered = self._gathered, []
-        if len(buffers) > 1:
-            buffers = _join_small(buffers)
         try:
+            if len(buffers) > 1:
+                buffers = _join_small(buffers)
             if len(buffers) == 1:
                 sent = self._socket.send(buffers[0])
                 if sent == len(buffers[0]):
-                    self._set_sent(self._total)
+                    self._unsent = 0
                     return
             else:
                 sent = _compat.send_buffers(self._socket, buffers)
@@ -109,7 +119,7 @@ class DirectTransport(Transport):
         if rest:
             self._write(rest)
         else:
-            self._set_sent(self._total)
+            self._unsent = 0
 
 
 def _join_small(pieces):

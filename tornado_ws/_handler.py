@@ -39,6 +39,8 @@ class WebSocketHandler(web.RequestHandler):
             the next message, or none; None is the rule above. Set it on the class.
     """
 
+    close_code = None
+    close_reason = None
     stream = None
     serial_messages = None
     _semantics = TORNADO_4_3
@@ -46,11 +48,10 @@ class WebSocketHandler(web.RequestHandler):
     _on_close_called = False
     _closed_future = None
     _ends_in_order = False
+    _answers_later = False
 
     def __init__(self, application, request, **kwargs):
         self.ws_connection = None
-        self.close_code = None
-        self.close_reason = None
         self._thread = _compat.current_thread()
         super(WebSocketHandler, self).__init__(application, request, **kwargs)
 
@@ -297,9 +298,10 @@ class WebSocketHandler(web.RequestHandler):
             StreamBufferFullError: More than the stream's ``max_write_buffer_size`` would wait
                 to be sent; the connection is dropped.
         """
-        if self.ws_connection is None:
+        protocol = self.ws_connection
+        if protocol is None:
             raise WebSocketClosedError("the connection is closed or closing")
-        return self.ws_connection.write_message(message, binary)
+        return protocol.write_message(message, binary)
 
     def ping(self, data=b""):
         """Send a ping; the answer comes to `on_pong`. May be called from any thread.

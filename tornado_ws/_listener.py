@@ -17,12 +17,13 @@ class Listener(object):
 
     _serial_messages = (False, True)
     _ends_in_order = True
+    _answers_later = True
+    close_code = close_reason = None
 
     def __init__(self, connection):
         self._connection = weakref.ref(connection)
         self.anchor = None
         self.path = None
-        self.close_code = self.close_reason = None
 
     def on_message(self, message):
         connection = self._connection()

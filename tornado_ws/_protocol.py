@@ -7,6 +7,7 @@ or the stream was closed. *Lost*: no more can be received either.
 """
 from __future__ import absolute_import, division, print_function
 
+import operator
 import sys
 
 from tornado.escape import utf8
@@ -22,11 +23,13 @@ from tornado_ws._messages import encode_message
 from tornado_ws._sansio import deflate, handshake, headers
 from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_BINARY, OP_CLOSE, OP_PING,
                                        OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
+from tornado_ws._sansio.utf8 import encode as encode_text
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
 
 _current_thread = _compat.current_thread
+_unicode_type = _compat.unicode_type
 
 
 class WebSocketProtocol13(WebSocketProtocol):
@@ -48,23 +51,25 @@ class WebSocketProtocol13(WebSocketProtocol):
     FIN, OPCODE_MASK = FIN, OPCODE_MASK
     RSV1, RSV2, RSV3, RSV_MASK = RSV1, RSV2, RSV3, RSV_MASK
 
+    selected_subprotocol = None
+    close_code = None
+    close_reason = None
+    _thread = None
+    _keepalive = None
+    _heard = None         # how far messages had come when the last ping went out
+    _waiting = None       # the timer of the closing handshake
+    _pong_future = None   # the pong under way
+    _pending_pong = None
+
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
                  max_message_size=None, ping_interval=None, ping_timeout=0):
         super(WebSocketProtocol13, self).__init__(handler, mask_outgoing, max_message_size)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
         self.mask_outgoing = mask_outgoing
-        self.selected_subprotocol = None
-        self.close_code = self.close_reason = None
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self._compression_options = compression_options
-        self._thread = None
-        self._keepalive = None
-        self._heard = None        # how far messages had come when the last ping went out
-        self._waiting = None      # the timer of the closing handshake
-        self._pong_future = None  # the pong under way
-        self._pending_pong = None
 
     # The opening handshake of a server.
 
@@ -255,8 +260,11 @@ class WebSocketProtocol13(WebSocketProtocol):
             raise WebSocketClosedError("the connection is closed or closing")
         if _current_thread() != self._thread:
             return self._from_thread(self.write_message, message, binary)
-        if type(message) is bytes:  # what encode_message does, without the call
+        kind = type(message)
+        if kind is bytes:  # what encode_message does, without the call
             opcode, payload = OP_BINARY if binary else OP_TEXT, message
+        elif kind is _unicode_type:
+            opcode, payload = OP_BINARY if binary else OP_TEXT, encode_text(message)
         else:
             opcode, payload = encode_message(message, binary)
         try:
@@ -347,7 +355,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         else:
             self.handler._log_callback_error(*exc_info)
         self._failed = True
-        self._queue.clear()
+        self._queue = ()
         self._fail(CLOSE_INTERNAL_ERROR, None)
 
     def _abort(self):
@@ -380,19 +388,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         super(WebSocketProtocol13, self)._lose()
 
     # 4.3's names of the counters.
-
-    @property
-    def _message_bytes_in(self):
-        return self._core.message_bytes_in
-
-    @property
-    def _message_bytes_out(self):
-        return self._core.message_bytes_out
-
-    @property
-    def _wire_bytes_in(self):
-        return self._core.wire_bytes_in
-
-    @property
-    def _wire_bytes_out(self):
-        return self._core.wire_bytes_out
+    _message_bytes_in = property(operator.attrgetter("_core.message_bytes_in"))
+    _message_bytes_out = property(operator.attrgetter("_core.message_bytes_out"))
+    _wire_bytes_in = property(operator.attrgetter("_core.wire_bytes_in"))
+    _wire_bytes_out = property(operator.attrgetter("_core.wire_bytes_out"))

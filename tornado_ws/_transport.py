@@ -12,7 +12,6 @@ Ending: `close` and `half_close` send what is gathered first; both are bounded i
 """
 from __future__ import absolute_import, division, print_function
 
-import collections
 import socket
 import weakref
 
@@ -32,25 +31,27 @@ class _Turn(object):
 
     Attributes:
         number: Of the current one.
+        ends: Whether the end of the current one is waited for.
         corked: The transports that gather what else is written in it.
+        accepted: The Future of all writes that need not be waited for, which is done.
     """
 
     def __init__(self, io_loop):
+        self.accepted = _compat.new_future(io_loop)
+        self.accepted.set_result(None)
         self._io_loop = weakref.ref(io_loop)
         self.number = 0
+        self.ends = False
         self.corked = []
-        self._ends = False
 
     def begin(self):
-        """Return the number of this turn, which will end."""
-        if not self._ends:
-            self._ends = True
-            _compat.call_soon(self._io_loop(), self._end)
-        return self.number
+        """Wait for the end of this turn."""
+        self.ends = True
+        _compat.call_soon(self._io_loop(), self._end)
 
     def _end(self):
         self.number += 1
-        self._ends = False
+        self.ends = False
         corked, self.corked = self.corked, []
         for transport in corked:
             transport.uncork()
@@ -82,19 +83,18 @@ class Transport(object):
         self._read_future = None
         self._corks = 0
         self._gathered = []
-        self._total = 0           # bytes that were written here, ever
-        self._sent = 0            # bytes of them that the stream has taken
+        self._unsent = 0          # bytes that were written here and that the stream has not taken
         self._write_future = None
-        self._write_end = 0       # what _sent becomes when it is done
+        self._under_way = 0       # bytes of the write of which that is the Future
+        self._waiters = []        # Futures of its bytes
+        self._next_waiters = []   # Futures of what was gathered since
         self._limit = stream.max_write_buffer_size
         self._gather_limit = CORK_LIMIT if self._limit is None else min(CORK_LIMIT, self._limit)
-        self._waiters = collections.deque()  # (total, Future) of writes that wait
         self._turn = _turns.get(self.io_loop)
         if self._turn is None:
             self._turn = _turns[self.io_loop] = _Turn(self.io_loop)
         self._turn_number = None  # of the last turn in which a write was sent at once
-        self._accepted = _compat.new_future(self.io_loop)
-        self._accepted.set_result(None)
+        self._accepted = self._turn.accepted
         self._at_end = None       # what to do when all is sent
         self._timer = None
         with _compat.no_stack_context():
@@ -143,18 +143,24 @@ class Transport(object):
         future, self._read_future = self._read_future, None
         if future is not None:
             self._take(future)
-        try:
-            while self._take(self.stream.read_bytes(READ_SIZE, partial=True)):
-                pass
-        except (StreamClosedError, EnvironmentError):
-            pass  # no more bytes
+        self._read_rest()
         if self.stream.error is not None:
             self.stream.error.__traceback__ = None  # it refers to the frames that used the stream
         if self._timer is not None:
             self.io_loop.remove_timeout(self._timer)
         on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore
-        self._fail_waiters()
+        for waiter in self._waiters + self._next_waiters:
+            if not waiter.done():
+                waiter.set_exception(WebSocketClosedError("the connection was closed"))
+                waiter.exception()  # nobody has to ask for it
         on_close()
+
+    def _read_rest(self):
+        try:
+            while self._take(self.stream.read_bytes(READ_SIZE, partial=True)):
+                pass
+        except (StreamClosedError, EnvironmentError):
+            pass  # no more bytes
 
     # Writing.
 
@@ -165,14 +171,15 @@ class Transport(object):
     def uncork(self):
         """Send what was gathered since the matching `cork`."""
         self._corks -= 1
-        if not self._corks:
+        if not self._corks and self._gathered:
             self.flush()
 
     def flush(self):
         """Send what was gathered, corked or not."""
         if self._gathered and self._write_future is None:
+            gathered, self._gathered = self._gathered, []
             try:
-                self._send()
+                self._send(gathered)
             except WebSocketClosedError:
                 pass  # the close callback comes
 
@@ -191,43 +198,57 @@ class Transport(object):
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
-        total = self._total + len(data)
-        if (self._write_future is None and (self._corks or self._turn_number == self._turn.number)
-                and total - self._sent < self._gather_limit and not self.stream.closed()):
-            self._gathered.append(data)
-            self._total = total
-            if not self._corks:
-                self._corks = 1
-                self._turn.corked.append(self)
-            return self._accepted
-        self._check_room(len(data))
-        self._gathered.append(data)
-        self._total = total
+        unsent = self._unsent + len(data)
         if self._write_future is None:
-            self._send()
-            if not self._corks:
-                self._turn_number = self._turn.begin()
-            if self._write_future is None:
+            if not self._corks and self._turn_number != self._turn.number:
+                self._begin_turn()
+            elif unsent < self._gather_limit and self.stream.socket is not None:
+                self._gathered.append(data)
+                self._unsent = unsent
+                if not self._corks:
+                    self._corks = 1
+                    self._turn.corked.append(self)
                 return self._accepted
-        future = _compat.new_future(self.io_loop)
-        self._waiters.append((total, future))
-        return future
+        if self._limit is not None:
+            self._check_room(len(data))
+        self._unsent = unsent
+        if self._write_future is not None:
+            self._gathered.append(data)
+            return self._wait(self._next_waiters)
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            gathered.append(data)
+            self._send(gathered)
+        else:
+            self._send([data])
+        return self._accepted if self._write_future is None else self._wait(self._waiters)
+
+    def _begin_turn(self):
+        turn = self._turn
+        self._turn_number = turn.number
+        if not turn.ends:
+            turn.begin()
 
     def write_large(self, head, payload):
         """Send a frame in two pieces, which need not be joined; as `write` otherwise."""
         self._check_room(len(head) + len(payload))
         self._gathered.append(head)
-        self._total += len(head)
+        self._unsent += len(head)
         return self.write(payload)
 
     def _check_room(self, size):
         limit = self._limit
-        if limit is not None and self._total - self._sent + size > limit:
+        if limit is not None and self._unsent + size > limit:
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
 
-    def _send(self):
-        buffers, self._gathered = self._gathered, []
+    def _wait(self, waiters):
+        future = _compat.new_future(self.io_loop)
+        waiters.append(future)
+        return future
+
+    def _send(self, buffers):
+        """Send all that is not sent yet; no write is under way."""
         self._write([b"".join(buffers)])
 
     def _write(self, buffers):
@@ -239,34 +260,26 @@ class Transport(object):
             raise WebSocketClosedError("the connection is closed")
         if not future.done():
             self._write_future = future
-            self._write_end = self._total
+            self._under_way = self._unsent
             future.add_done_callback(self._on_written)
         elif future.exception() is not None:
             raise WebSocketClosedError("the connection is closed")
         else:
-            self._set_sent(self._total)
+            self._unsent = 0
 
     def _on_written(self, future):
         self._write_future = None
         if future.cancelled() or future.exception() is not None:
             return  # the close callback comes
-        self._set_sent(self._write_end)
+        self._unsent -= self._under_way
+        done, self._waiters, self._next_waiters = self._waiters, self._next_waiters, []
         self.flush()
-        self._end_if_sent()
-
-    def _set_sent(self, total):
-        self._sent = total
-        while self._waiters and self._waiters[0][0] <= total:
-            waiter = self._waiters.popleft()[1]
+        if self._write_future is None:
+            done, self._waiters = done + self._waiters, []
+        for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _fail_waiters(self):
-        while self._waiters:
-            waiter = self._waiters.popleft()[1]
-            if not waiter.done():
-                waiter.set_exception(WebSocketClosedError("the connection was closed"))
-                waiter.exception()  # nobody has to ask for it
+        self._end_if_sent()
 
     # Ending.
 
@@ -297,13 +310,13 @@ class Transport(object):
 
     def _end(self, action, timeout):
         self._at_end = action
-        if self._timer is None:
-            self._timer = self.io_loop.call_later(timeout, self.stream.close)
         self.flush()
         self._end_if_sent()
+        if self._timer is None and not self.stream.closed():
+            self._timer = self.io_loop.call_later(timeout, self.stream.close)
 
     def _end_if_sent(self):
-        if self._at_end is not None and self._sent == self._total:
+        if self._at_end is not None and not self._unsent:
             action, self._at_end = self._at_end, None
             action()
 

@@ -36,7 +36,7 @@ class Sender(Noted, websocket.WebSocketHandler):
     def waiting_bytes(self):
         """Return how much was written and is not with the socket yet."""
         transport = self.ws_connection._transport
-        return transport._total - transport._sent
+        return transport._unsent
 
 
 class Streaming(Sender):

@@ -129,6 +129,39 @@ class FlowTest(WebSocketCase):
                          [(0x81, b"answer 0"), (0x81, b"answer 1"), (0x88, h("03e8"))])
         yield until(lambda: self.notes[-1] == ("close", 1000, None))
 
+    @async_test
+    def test_c27_a_close_that_comes_alone_is_answered_at_once(self):
+        """C27: nobody is waited for when no message is left and no callback is at work."""
+        self.patch(_delivery, "END_TURNS", 1000000)
+        self.patch(_delivery, "END_GRACE", 3600)
+        peer = yield self.open_waiting()
+        self.release()
+        yield until(lambda: self.notes == [("end", "0")])
+        peer.send(close_frame(1000))
+        self.assertEqual((yield peer.read_frames()), [(0x88, h("03e8"))])
+        yield until(lambda: self.notes[-1] == ("close", 1000, None))
+
+    @async_test
+    def test_c20_c21_a_callback_that_holds_nothing_back_answers_before_the_close(self):
+        """C20, C21: a close that comes alone waits for it some turns of the loop."""
+        class Answering(self.waiting):
+            serial_messages = False
+
+            @gen.coroutine
+            def on_message(self, message):
+                self.note("begin", message)
+                yield self.application.gate
+                self.write_message("answer " + message)
+
+        self.patch(_delivery, "END_TURNS", 200)
+        peer = yield self.open_waiting(Answering)
+        protocol = self.handler.ws_connection
+        peer.send(close_frame(1000))
+        yield until(lambda: protocol._end is not None)
+        self.release()
+        self.assertEqual((yield peer.read_frames()),
+                         [(0x81, b"answer 0"), (0x88, h("03e8"))])
+
     @gen.coroutine
     def check_drop(self, drop):
         peer = yield self.open_waiting()

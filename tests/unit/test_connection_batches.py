@@ -37,6 +37,33 @@ def fragmented_after_each(role):
 
 
 @EACH_ROLE
+@pytest.mark.parametrize("deflate", [None, ALL_15])
+def test_runs_of_equal_heads_end_where_another_head_comes(role, deflate):
+    """C15, C18: messages of one kind and length, which are taken together, and what is between."""
+    for other in (frame_for(role, 0x82, b"abc"), frame_for(role, 0x81, b"abcd"),
+                  frame_for(role, 0x89, b"abc"), frame_for(role, 0x81, KIB)):
+        expected, data = [], b""
+        for length in (1, 2, 3, 7, 16, 40):
+            texts = [u"%03d" % i for i in range(length)]
+            expected += [(OP_TEXT, text) for text in texts] + receive(connect(role), other)
+            data += b"".join(frame_for(role, 0x81, text.encode("ascii")) for text in texts) + other
+        connection = connect(role, deflate=deflate)
+        assert receive(connection, data) == expected
+        assert connection.message_bytes_in == sum(
+            len(payload) for opcode, payload in expected if opcode != OP_PING)
+
+
+@EACH_ROLE
+@pytest.mark.parametrize("bad", [0, 1, 5, 11])
+def test_a_bad_text_in_a_run_does_not_take_the_ones_before_it(role, bad):
+    """C29: 1007 for the message that is not UTF-8, after those that were received before it."""
+    data = b"".join(frame_for(role, 0x81, b"\xff" if i == bad else b"x") for i in range(12))
+    events = receive(connect(role), data)
+    assert events[:-1] == [(OP_TEXT, u"x")] * bad
+    assert close_code_of(events) == 1007
+
+
+@EACH_ROLE
 def test_frames_of_every_kind_count(role):
     """C22: pings, long frames, and fragments, of which no message may come for long."""
     for data, events in ((frame_for(role, 0x89, b"p"), 1), (frame_for(role, 0x82, KIB), 1),

@@ -168,23 +168,42 @@ def test_lengths_that_are_not_minimal_or_too_large_are_refused(text):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_table_of_straight_frames_is_what_the_header_says(masked):
+@pytest.mark.parametrize("deflate", [False, True])
+def test_the_table_of_straight_frames_is_what_the_header_says(masked, deflate):
     """The straight path takes unfragmented text and binary of up to 65535 bytes, nothing else."""
-    heads = frames.straight_heads(masked)
+    heads = frames.straight_heads(masked, deflate)
+    firsts = (0x81, 0x82, 0xc1, 0xc2) if deflate else (0x81, 0x82)
     assert sorted(heads) == sorted(
-        bytes(bytearray([first, second])) for first in (0x81, 0x82) for second in range(256)
+        bytes(bytearray([first, second])) for first in firsts for second in range(256)
         if second & 0x7f <= 126 and bool(second & 0x80) == masked)
-    for head, (opcode, length, stride, unpack) in heads.items():
+    for head, (opcode, length, stride, unpack, unpack_run) in heads.items():
         rest = b"" if length < 126 else b"\x01\x02"
-        header = frames.parse_header(b"??" + head + rest + MASK, 2, masked, False)
+        header = frames.parse_header(b"??" + head + rest + MASK, 2, masked, deflate)
         assert header.first == 0x80 | opcode
-        if unpack is None:
-            assert (length, stride, header.length) == (126, header.start - 2, 0x0102)
-            assert frames.unpack_length(b"??" + head + rest, 2) == 0x0102
+        key = (MASK,) if masked else ()
+        if length == 126:
+            assert (stride, header.length) == (header.start - 2, 0x0102)
+            assert unpack(b"??" + head + rest + MASK, 2) == (0x0102,) + key
+            assert unpack_run is None
         else:
             assert (length, stride) == (header.length, header.start - 2 + length)
-            data = b"??" + head + (MASK if masked else b"") + b"p" * length + b"rest"
-            assert unpack(data, 2) == ((MASK,) if masked else ()) + (b"p" * length,)
+            data = head + b"".join(key) + b"p" * length
+            assert unpack(b"??" + data + b"rest", 2) == key + (b"p" * length,)
+            if unpack_run is not None:
+                assert list(unpack_run(data * 3)) == [key + (b"p" * length,)] * 3
+                assert not opcode & frames.RSV1
+
+
+@pytest.mark.parametrize("stride", [2, 7])
+@pytest.mark.parametrize("equal", range(1, 18))
+def test_equal_heads_are_counted_and_never_too_many(stride, equal):
+    """What is counted is equal, and if all are they are all counted."""
+    first, other = (head + b"x" * (stride - 2) for head in (b"\x81\x85", b"\x81\x86"))
+    for data, most in ((first * equal, equal), (first * equal + other * 9, equal + 9),
+                       (first * equal + other[::-1] + first * 9, equal + 10)):
+        count = frames.count_equal_heads(b"??" + data + b"rest", 2, stride, most)
+        assert 1 <= count <= equal
+        assert count == equal or most > equal
 
 
 @pytest.mark.parametrize("first", sorted(allowed_first_bytes(True)))

@@ -31,6 +31,7 @@ IMPORTS = {
     "__init__": {"_install"},
     "_compat": set(),
     "_compat_http": set(),
+    "_compat_loop": set(),
     "_compat_rules": {"_compat"},
     "_keepalive": set(),
     "_errors": {"_compat"},
@@ -38,12 +39,13 @@ IMPORTS = {
     "_semantics": {"_compat", CORE},
     "_messages": {"_compat", CORE},
     "_transport": {"_compat", "_errors"},
-    "_direct": {"_compat", "_errors", "_transport"},
+    "_direct": {"_compat", "_compat_loop", "_errors", "_transport"},
     "_delivery": {"_compat", "_runner", "_transport", CORE},
     "_protocol": {"_compat", "_delivery", "_direct", "_errors", "_keepalive", "_messages", CORE},
     "_handler": {"_compat", "_errors", "_protocol", "_semantics", CORE},
     "_listener": {"_compat"},
-    "_client": {"_compat", "_compat_http", "_errors", "_listener", "_protocol", CORE},
+    "_client": {"_compat", "_compat_http", "_compat_loop", "_errors", "_listener", "_protocol",
+                CORE},
     "_connect": {"_client", "_compat", CORE},
     "websocket": {"_client", "_connect", "_delivery", "_errors", "_handler", "_protocol", CORE},
     "_install": {"_client", "_compat", "_compat_rules", "_connect", "_handler", "_semantics",
@@ -186,9 +188,9 @@ def test_every_module_begins_with_the_future_imports(name):
 def test_only_compat_knows_versions(name):
     """To look at a version, or to catch an ImportError, is for _compat and its parts alone.
 
-    They are _compat_http and _compat_rules. The command line catches the ImportError of the
-    program that it was asked to run, and the one of a Python that was built without readline. A
-    request's ``version`` is HTTP's.
+    They are _compat_http, _compat_loop and _compat_rules. The command line catches the ImportError
+    of the program that it was asked to run, and the one of a Python that was built without
+    readline. A request's ``version`` is HTTP's.
     """
     attributes = {"version_info", "hexversion", "version", "python_version", "PY2", "PY3"}
     found = set()
@@ -201,7 +203,7 @@ def test_only_compat_knows_versions(name):
         elif isinstance(node, ast.ExceptHandler) and node.type is not None:
             found |= {caught.id for caught in ast.walk(node.type) if isinstance(caught, ast.Name)
                       and caught.id in ("ImportError", "ModuleNotFoundError")}
-    if name in ("_compat", "_compat_http", "_compat_rules"):
+    if name in ("_compat", "_compat_http", "_compat_loop", "_compat_rules"):
         assert "version_info" in found
     else:
         allowed = {"__main__": {"ImportError"}, "_cli_editor": {"ImportError"}}

@@ -24,15 +24,17 @@ One call returns one batch: at most `BATCH_EVENTS` events, and no more messages 
 from __future__ import absolute_import, division, print_function
 
 import os
+from itertools import chain, repeat, starmap
 
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
                                        CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD,
-                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION,
-                                       OPCODE_MASK, PLAIN_HEADS, RSV1, KeySource, build_close,
-                                       build_header, encode_frame, encode_masked_frame, mask_bytes,
-                                       parse_close, parse_header, straight_heads, unpack_length)
+                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION, OP_TEXT,
+                                       OPCODE_MASK, RSV1, SMALL_HEADS, KeySource, build_close,
+                                       build_header, count_equal_heads, encode_frame,
+                                       encode_masked_frame, mask_bytes, parse_close, parse_header,
+                                       straight_heads)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
@@ -41,7 +43,9 @@ BATCH_BYTES = 256 * 1024
 
 _HEADS_FROM_CLIENT = straight_heads(masked=True)
 _HEADS_FROM_SERVER = straight_heads(masked=False)
-_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None)  # as if too long for the straight path
+_DEFLATE_HEADS_FROM_CLIENT = straight_heads(masked=True, deflate=True)
+_DEFLATE_HEADS_FROM_SERVER = straight_heads(masked=False, deflate=True)
+_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None, None)  # as if too long for the straight path
 
 
 class Connection(object):
@@ -76,7 +80,6 @@ class Connection(object):
         self._compressor = self._decompressor = None
         self._min_size = 0
         self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
-        self._plain_heads = None if is_client else PLAIN_HEADS  # of what is sent as it is
         self._data = b""        # received, not yet taken
         self._message = None    # the message in progress
         self._header = None     # the frame whose payload is being received
@@ -94,7 +97,7 @@ class Connection(object):
         self._compressor = compressor
         self._decompressor = decompressor
         self._min_size = min_size
-        self._plain_heads = None
+        self._heads = _DEFLATE_HEADS_FROM_SERVER if self._is_client else _DEFLATE_HEADS_FROM_CLIENT
 
     # Receiving.
 
@@ -152,55 +155,71 @@ class Connection(object):
         return pos
 
     def _take_straight(self, data, pos, events, frames, room):
-        """Take unfragmented, uncompressed data frames of up to 65535 bytes that are all here.
-
-        Equal heads often follow one another, so what the last one meant is kept.
+        """Take unfragmented data frames of up to 65535 bytes that are all here.
 
         Args:
             data: The bytes received.
             pos: Where a header starts.
             events: The list to which the messages are added.
             frames: How many to take at most.
-            room: Once their payloads have so many bytes, no long one is taken.
+            room: Once their payloads have so many bytes, no more is taken.
 
         Returns:
             The position of the first frame that was not taken.
         """
-        mask, decode, add, heads = self._mask, utf8.decode, events.append, self._heads
-        is_client, size, head, taken = self._is_client, len(data), None, 0
+        is_client, size, taken = self._is_client, len(data), 0
         limit = self.max_message_size
-        limit = MAX_LENGTH_16 if limit is None else min(limit, MAX_LENGTH_16)
+        if limit is None or limit > MAX_LENGTH_16:
+            limit = MAX_LENGTH_16
         try:
-            for _ in range(frames):
-                if data[pos:pos + 2] != head:
-                    head = data[pos:pos + 2]
-                    opcode, length, stride, unpack = heads.get(head, _NO_HEAD)
-                if length > limit or pos + stride > size:
-                    break
-                if unpack is not None:
-                    parts = unpack(data, pos)
-                elif taken >= room:
-                    break
-                else:
-                    head, length = None, unpack_length(data, pos)
-                    parts = self._cut_payload(data, pos + stride, length, limit)
-                    if parts is None:
-                        break
-                    pos += length
-                payload = parts[0] if is_client else mask(*parts)
-                add((opcode, payload if opcode == OP_BINARY else decode(payload)))
+            while frames and taken < room:
+                start, head = pos, data[pos:pos + 2]
+                opcode, length, stride, unpack, unpack_run = self._heads.get(head, _NO_HEAD)
                 pos += stride
-                taken += length
+                if length > limit or pos > size:
+                    return start
+                if length == LENGTH_16:
+                    header = unpack(data, start)
+                    length = header[0]
+                    pos += length
+                    if not LENGTH_16 <= length <= limit or pos > size:
+                        return start
+                    payload = data[pos - length:pos]
+                    if not is_client:
+                        payload = self._mask(header[1], payload)
+                elif unpack_run is not None and data[pos:pos + 2] == head and pos + stride <= size:
+                    most = min(frames, (size - start) // stride)
+                    count = count_equal_heads(data, start, stride, most)
+                    pos = start + count * stride
+                    self._take_run(opcode, unpack_run(data[start:pos]), events)
+                    taken += count * length
+                    frames -= count
+                    continue
+                else:
+                    parts = unpack(data, start)
+                    payload = parts[0] if is_client else self._mask(*parts)
+                taken += self._add_message(opcode, payload, events)
+                frames -= 1
             return pos
         finally:
             self.message_bytes_in += taken
 
-    def _cut_payload(self, data, pos, length, limit):
-        """Return the payload at a position, after its key if it has one; None if it cannot be."""
-        if not LENGTH_16 <= length <= limit or pos + length > len(data):
-            return None
-        payload = data[pos:pos + length]
-        return (payload,) if self._is_client else (data[pos - KEY_SIZE:pos], payload)
+    def _add_message(self, opcode, payload, events):
+        """Add the message that is one frame's payload; return its size."""
+        if opcode & RSV1:
+            message = Message(opcode & OPCODE_MASK, self._decompressor.feed_pieces,
+                              self.max_message_size)
+            events.append((message.opcode, message.feed(payload, True)))
+            return message.size
+        events.append((opcode, payload if opcode == OP_BINARY else utf8.decode(payload)))
+        return len(payload)
+
+    def _take_run(self, opcode, frames, events):
+        """Take frames with equal heads; no step of it is one of the interpreter's."""
+        payloads = chain.from_iterable(frames) if self._is_client else starmap(self._mask, frames)
+        if opcode == OP_TEXT:
+            payloads = map(utf8.decode, payloads)
+        events.extend(zip(repeat(opcode), payloads))
 
     def _step(self, data, pos, events):
         """Take a frame's header and what is there of its payload, or more of the payload.
@@ -297,14 +316,18 @@ class Connection(object):
         """
         length = len(payload)
         self.message_bytes_out += length
-        if self._plain_heads is not None:
-            if length < LENGTH_16:
-                self.wire_bytes_out += 2 + length
-                return self._plain_heads[opcode][length] + payload
-            frame = build_header(FIN | opcode, length, False) + payload
-            self.wire_bytes_out += len(frame)
-            return frame
-        return b"".join(self._encode(opcode, payload))
+        if self._is_client:
+            return b"".join(self._encode(opcode, payload))
+        if self._compressor is not None and length >= self._min_size:
+            payload = self._compressor.compress(payload)
+            opcode |= RSV1
+            length = len(payload)
+        if length < LENGTH_16:
+            self.wire_bytes_out += 2 + length
+            return SMALL_HEADS[opcode][length] + payload
+        frame = build_header(FIN | opcode, length, False) + payload
+        self.wire_bytes_out += len(frame)
+        return frame
 
     def send_large_message(self, opcode, payload):
         """Encode a message as `send_message` does, without a copy of what is sent as it is.

@@ -56,6 +56,7 @@ KEY_SIZE = 4
 # RFC 6455 section 5.2: "the most significant bit MUST be 0".
 MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
 
+_MESSAGE_OPCODES = (OP_TEXT, OP_BINARY, RSV1 | OP_TEXT, RSV1 | OP_BINARY)
 _OPCODES = frozenset([OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG])
 _KEYS_A_BLOCK = 1024
 
@@ -82,34 +83,54 @@ class Header(collections.namedtuple("Header", "first length key start")):
     __slots__ = ()
 
 
-def straight_heads(masked):
+def straight_heads(masked, deflate=False):
     """Make the table of the two first bytes of data frames that need no second look.
 
     Args:
         masked: Whether the frames carry a masking key.
+        deflate: Whether they may be compressed.
 
     Returns:
-        A dict from the two bytes to ``(opcode, length, stride, unpack)``, for unfragmented text
-        and binary frames of up to 65535 bytes without a reserved bit. For 0 to 125 bytes the
-        stride is the size of the whole frame and ``unpack(data, pos)`` gives its key, where it
-        has one, and payload. For more it is the size of the header, the length is 126, and
-        unpack is None.
+        A dict from the two bytes to ``(opcode, length, stride, unpack, unpack_run)``, for
+        unfragmented text and binary frames of up to 65535 bytes without a reserved bit but RSV1,
+        which stands in the opcode if it is set: such frames are not part of a run. For 0 to
+        125 bytes the stride is the size of the whole frame, ``unpack(data, pos)`` gives its key,
+        where it has one, and payload, and ``unpack_run(data)`` iterates over those of equally
+        long frames; it is None on Python 2. For more the length is 126, the stride is the size
+        of the header, and unpack gives the payload's length, and the key.
     """
     mask_bit, key = (MASK_BIT, "%ds" % KEY_SIZE) if masked else (0, "")
     heads = {}
-    for opcode in (OP_TEXT, OP_BINARY):
+    for opcode in _MESSAGE_OPCODES if deflate else (OP_TEXT, OP_BINARY):
         for length in range(LENGTH_16):
             frame = struct.Struct("=2x%s%ds" % (key, length))
             heads[_byte(FIN | opcode) + _byte(mask_bit | length)] = (
-                opcode, length, frame.size, frame.unpack_from)
+                opcode, length, frame.size, frame.unpack_from,
+                None if opcode & RSV1 else getattr(frame, "iter_unpack", None))
+        header = struct.Struct("!2xH" + key)
         heads[_byte(FIN | opcode) + _byte(mask_bit | LENGTH_16)] = (
-            opcode, LENGTH_16, 4 + (KEY_SIZE if masked else 0), None)
+            opcode, LENGTH_16, header.size, header.unpack_from, None)
     return heads
 
 
-def unpack_length(data, pos):
-    """Return the 16 bits of length of the frame at a position."""
-    return _unpack_16(data, pos + 2)[0]
+def count_equal_heads(data, pos, stride, most):
+    """Count frames that begin with the same two bytes as the one at a position.
+
+    Args:
+        data: The bytes received.
+        pos: Where the first frame starts.
+        stride: The size of each frame.
+        most: How many whole frames of that size there is room for, at least one.
+
+    Returns:
+        Of these, how many can be told to be equal in few steps: at least one.
+    """
+    first, second = data[pos:pos + 1], data[pos + 1:pos + 2]
+    end = pos + most * stride
+    while data[pos:end:stride] != first * most or data[pos + 1:end:stride] != second * most:
+        most //= 2
+        end = pos + most * stride
+    return most
 
 
 def _check_first(first, deflate):
@@ -188,9 +209,10 @@ def parse_header(data, pos, masked, deflate):
     return Header(first, length, data[pos:pos + KEY_SIZE], pos + KEY_SIZE)
 
 
-# For each opcode of a message the headers of payloads of 0 to 125 bytes, unmasked.
-PLAIN_HEADS = dict((opcode, [_byte(FIN | opcode) + _byte(n) for n in range(LENGTH_16)])
-                   for opcode in (OP_TEXT, OP_BINARY))
+# For each opcode of a message, with and without RSV1, the headers of payloads of 0 to 125 bytes,
+# unmasked.
+SMALL_HEADS = dict((opcode, [_byte(FIN | opcode) + _byte(n) for n in range(LENGTH_16)])
+                   for opcode in _MESSAGE_OPCODES)
 
 
 def build_header(first, length, masked):
