@@ -1,8 +1,12 @@
 """Programs that tests run, and that may hang."""
 from __future__ import absolute_import, division, print_function
 
+import os
 import subprocess
 import threading
+
+# For ``pip download`` of Python 2.7, which fails where the machine's configuration has constraints.
+UNCONSTRAINED = dict(os.environ, PIP_CONSTRAINT=os.devnull)
 
 
 def communicate(command, seconds, **options):

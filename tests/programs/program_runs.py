@@ -173,7 +173,8 @@ def unpack_sdist(project, version, directory):
     """Fetch the sdist of a project, unpack it, and return the path of its directory."""
     status, output = timed_process.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", project,
-         "--dest", directory, "%s==%s" % (project, version)], TIME_LIMIT)
+         "--dest", directory, "%s==%s" % (project, version)],
+        TIME_LIMIT, env=timed_process.UNCONSTRAINED)
     assert status == 0, "pip cannot fetch the sdist of %s %s:\n%s" % (project, version, output)
     name = "%s-%s" % (project, version)
     with tarfile.open(os.path.join(directory, name + ".tar.gz")) as archive:
