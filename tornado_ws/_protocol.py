@@ -44,6 +44,10 @@ class WebSocketProtocol13(WebSocketProtocol):
         ping_interval: Seconds between pings; None or 0 for none.
         ping_timeout: Seconds within which a pong has to come; 0 for no limit.
 
+    Attributes:
+        selected_subprotocol: What was agreed, or None.
+        close_code, close_reason: What the peer's close frame said, or None.
+
     Raises:
         ValueError: A compression option is unknown or out of range.
     """

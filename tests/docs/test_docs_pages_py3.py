@@ -54,7 +54,8 @@ def public_names():
 #: Those of RequestHandler, which are told of in one sentence; and what is an Attribute.
 IN_PROSE = re.compile(
     r"\.WebSocketHandler\.(write|redirect|set_header|set_cookie|set_status|flush|finish"
-    r"|stream|serial_messages)$|\.WebSocketClientConnection\.protocol$")
+    r"|stream|serial_messages|close_code|close_reason)$|\.WebSocketClientConnection\.protocol$"
+    r"|\.WebSocketProtocol(13)?\.(stream|close_code|close_reason|selected_subprotocol)$")
 
 
 def test_every_public_name_is_documented():
