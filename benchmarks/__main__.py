@@ -64,10 +64,11 @@ def select(table, names, default):
 
 def importable(peer):
     environment = dict(os.environ, PYTHONPATH=str(HERE.parent), PYTHONDONTWRITEBYTECODE="1")
-    found = subprocess.run([peer.python, "-c", "import " + peer.module], env=environment,
+    needed = peer.module + (", " + peer.loop if peer.loop else "")
+    found = subprocess.run([peer.python, "-c", "import " + needed], env=environment,
                            stderr=subprocess.DEVNULL).returncode == 0
     if not found:
-        print("%s: %s cannot be imported, left out" % (peer.name, peer.module), file=sys.stderr)
+        print("%s: %s cannot be imported, left out" % (peer.name, needed), file=sys.stderr)
     return found
 
 

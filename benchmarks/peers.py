@@ -2,6 +2,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from typing import Optional
 
 ECHO = frozenset({"echo", "tls"})
 BASIC = ECHO | {"count", "send", "fanout", "client", "handshakes", "idle"}
@@ -14,7 +15,15 @@ PICOWS = "picows"
 
 @dataclass(frozen=True)
 class Peer:
-    """One implementation: ``can`` holds what its program in ``servers/`` understands."""
+    """One implementation.
+
+    Attributes:
+        program, module: Its program in ``servers/``, and what that imports.
+        can: What the program understands.
+        python: The interpreter.
+        baseline: The name of the implementation that it is compared with.
+        loop: The module whose event loop it runs on, or None for asyncio's.
+    """
 
     name: str
     program: str
@@ -22,6 +31,7 @@ class Peer:
     can: frozenset
     python: str = sys.executable
     baseline: str = STOCK
+    loop: Optional[str] = None
 
 
 PEERS = [
@@ -29,6 +39,7 @@ PEERS = [
     Peer("iostream", "iostream_program.py", "tornado.iostream", ECHO),
     Peer(STOCK, "tornado_program.py", "tornado.websocket", ALL),
     Peer(OURS, "tornado_program.py", "tornado_ws.websocket", ALL),
+    Peer(OURS + ".uvloop", "tornado_program.py", "tornado_ws.websocket", ALL, loop="uvloop"),
     Peer("websockets", "websockets_program.py", "websockets", COMPRESSED),
     Peer("aiohttp", "aiohttp_program.py", "aiohttp", COMPRESSED),
     Peer(PICOWS, "picows_program.py", "picows", BASIC | {"count_callback"}),

@@ -70,6 +70,7 @@ def program(peer, workload, url=None):
     command = [peer.python, str(HERE / "servers" / peer.program), workload.mode, "--module",
                peer.module, "--every", str(workload.burst), "--copies", str(workload.copies)]
     command += ["--client", url] if url else []
+    command += ["--loop", peer.loop] if peer.loop else []
     command += ["--deflate"] if "deflate" in workload.flags else []
     command += ["--tls", certificate()] if "tls" in workload.flags else []
     environment = dict(os.environ, PYTHONPATH=str(HERE.parent), PYTHONHASHSEED="0",

@@ -5,6 +5,7 @@ Runs on Python 2.7 and 3.
 from __future__ import absolute_import, division, print_function
 
 import argparse
+import importlib
 import signal
 import socket
 import ssl
@@ -31,9 +32,17 @@ def arguments():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--deflate", action="store_true")
+    parser.add_argument("--loop", help="the module whose event loop is used; asyncio's if absent")
     parser.add_argument("--tls", metavar="PEM", help="certificate and key")
     signal.alarm(LIFETIME)
     return parser.parse_args()
+
+
+def use_loop(name):
+    """Makes the event loop of a module, uvloop, the one that this program gets."""
+    if name is not None:
+        asyncio = importlib.import_module("asyncio")  # which Python 2 lacks
+        asyncio.set_event_loop_policy(importlib.import_module(name).EventLoopPolicy())
 
 
 def listen():

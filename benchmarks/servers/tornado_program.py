@@ -17,6 +17,7 @@ else:
     import tornado_generator as coroutines
 
 ARGS = common.arguments()
+common.use_loop(ARGS.loop)
 websocket = importlib.import_module(ARGS.module)
 
 
