@@ -1,11 +1,13 @@
 """The Runner as asyncio sees it: C20."""
 from __future__ import absolute_import, division, print_function
 
+import asyncio
 import collections.abc
 import sys
 
 import pytest
 import tornado
+from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 
 from tornado_ws._runner import Runner
@@ -57,3 +59,35 @@ def test_closing_it_ends_the_coroutine():
 
     ended = []
     run(check)
+
+
+def test_cancelled_between_two_coroutines():
+    """The Task ends then; the next coroutine that waits gets another."""
+    async def wait(future):
+        await future
+
+    def start():
+        """As it is done for a message: not from within a Task."""
+        future = Future()
+        outcome = runner.start(wait(future))
+        runner.leave()
+        future.set_result(None)
+        return outcome
+
+    async def check():
+        tasks = []
+        for _ in range(2):
+            started = Future()
+            loop.add_callback(lambda: started.set_result(start()))
+            await (await started)
+            task = runner._task
+            tasks.append(task)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert tasks[0] is not tasks[1]
+
+    loop = IOLoop(make_current=False)
+    runner = Runner(loop)
+    loop.run_sync(check)
+    loop.close()

@@ -2,6 +2,7 @@
 from __future__ import absolute_import, division, print_function
 
 import socket
+import struct
 
 import pytest
 from tornado import gen
@@ -72,6 +73,28 @@ def test_a_stream_that_listens_for_nothing_yet(run, ends):
         transport.resume()
         theirs.send(b"hello")
         assert (yield came) == b"hello"
+
+    run(check)
+
+
+def test_a_peer_that_resets_before_the_half_close(run):
+    """CONTRACT 7: the connection has ended then; nothing is raised, and nobody waits for more."""
+    @gen.coroutine
+    def check():
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+        listener.close()
+        stream, ended = IOStream(ours), Future()
+        transport = _direct.open_transport(stream, lambda data: None, lambda: None)
+        stream.set_close_callback(lambda: ended.set_result(None))
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        transport.half_close(60)
+        assert stream.closed()
+        yield ended
 
     run(check)
 
