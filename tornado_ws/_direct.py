@@ -27,7 +27,8 @@ READ = IOLoop.READ
 
 def open_transport(stream, on_data, on_close):
     """Make the best transport for a stream; arguments as of `Transport`."""
-    kind = DirectTransport if type(stream) is IOStream else Transport
+    direct = type(stream) is IOStream and not stream.closed()
+    kind = DirectTransport if direct else Transport
     return kind(stream, on_data, on_close)
 
 
@@ -98,8 +99,7 @@ class DirectTransport(Transport):
             self.stream.close()
 
     def _send(self, buffers):
-        if self.stream.socket is None:
-            raise WebSocketClosedError("the connection is closed")
+        # A stream that was closed has closed its socket: that says so itself.
         try:
             if len(buffers) > 1:
                 buffers = _join_small(buffers)
