@@ -7,7 +7,7 @@ from typing import Optional
 ECHO = frozenset({"echo", "tls"})
 BASIC = ECHO | {"count", "send", "fanout", "client", "handshakes", "idle"}
 COMPRESSED = BASIC | {"deflate"}
-ALL = COMPRESSED | {"echo_async", "count_callback"}
+ALL = COMPRESSED | {"echo_async", "count_callback", "send_each", "send_turns", "send_nagle"}
 OURS = "tornado_ws"
 STOCK = "tornado"
 PICOWS = "picows"

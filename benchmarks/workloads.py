@@ -112,6 +112,16 @@ WORKLOADS += [
     Workload("bytes_%d" % (n * KIB), "%d KiB ping-pong" % n, size=n * KIB, cycle=1, extra=True)
     for n in (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 ]
+WORKLOADS += [
+    Workload("send_each", "32 B sent from a loop, each awaited", mode="send_each", cycle=16,
+             copies=5000, extra=True),
+    Workload("send_turns", "32 B sent from a loop, one in each turn of the event loop",
+             mode="send_turns", cycle=16, copies=5000, extra=True),
+    Workload("answer_twice", "32 B answered by two messages, one a turn later",
+             mode="send_turns", copies=2, extra=True),
+    Workload("answer_twice_nagle", "the same without TCP_NODELAY", mode="send_nagle", copies=2,
+             extra=True),
+]
 
 
 def record(rng, size):

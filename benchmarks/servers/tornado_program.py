@@ -53,12 +53,32 @@ class Count(Handler):
 
 
 class Send(Handler):
+    drain_every = common.DRAIN_EVERY
+
     @gen.coroutine
     def on_message(self, message):
         for i in range(1, ARGS.copies + 1):
             future = self.write_message(message, True)
-            if not i % common.DRAIN_EVERY:
+            if not i % self.drain_every:
                 yield future
+
+
+class SendEach(Send):
+    drain_every = 1
+
+
+class SendTurns(Handler):
+    @gen.coroutine
+    def on_message(self, message):
+        for _ in range(ARGS.copies):
+            self.write_message(message, True)
+            yield gen.moment
+
+
+class SendNagle(SendTurns):
+    def open(self):
+        super(SendNagle, self).open()
+        self.set_nodelay(False)
 
 
 class FanOut(Handler):
@@ -68,6 +88,7 @@ class FanOut(Handler):
 
 
 HANDLERS = {"echo": Echo, "echo_async": EchoAsync, "count": Count, "send": Send,
+            "send_each": SendEach, "send_turns": SendTurns, "send_nagle": SendNagle,
             "fanout": FanOut}
 
 
