@@ -113,6 +113,9 @@ WORKLOADS += [
     for n in (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 ]
 WORKLOADS += [
+    Workload("tls_64k", "64 KiB ping-pong over TLS", size=64 * KIB, cycle=4, flags=("tls",),
+             extra=True),
+    Workload("tls_1m", "1 MiB ping-pong over TLS", size=MIB, cycle=1, flags=("tls",), extra=True),
     Workload("send_each", "32 B sent from a loop, each awaited", mode="send_each", cycle=16,
              copies=5000, extra=True),
     Workload("send_turns", "32 B sent from a loop, one in each turn of the event loop",

@@ -1,4 +1,4 @@
-"""A shorter way for bytes between a plain TCP socket and an IOStream's user.
+"""A shorter way for bytes between a TCP or TLS socket and an IOStream's user.
 
 IOStream makes a Future for each read, and looks for more after each; a small message costs
 several times what its system calls do. Here the socket's read events are served directly by
@@ -8,32 +8,37 @@ first; where the loop is asyncio's, those for reading without Tornado's own step
 
 This is the only module that uses what IOStream does not document: ``_state`` (the events it
 listens for), ``_handle_events`` (its event handler), ``_add_io_state`` and
-``_read_buffer_size``; they are the same from Tornado 4.3 on. TLS and other streams do without.
+``_read_buffer_size``; they are the same from Tornado 4.3 on. Other kinds of streams do without.
 """
 from __future__ import absolute_import, division, print_function
 
 import errno
+import ssl
 
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
 
 from tornado_ws import _compat, _compat_loop
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._transport import LARGE_PIECE, Transport
+from tornado_ws._transport import LARGE_PIECE, READ_SIZE, Transport
 
-_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 READ = IOLoop.READ
+MAX_RECORD = 16384  # bytes of a TLS record (RFC 8446 section 5.1)
+RECORDS = -(-READ_SIZE // MAX_RECORD)  # read in one turn of the loop, if they are full
 
 
 def open_transport(stream, on_data, on_close):
     """Make the best transport for a stream; arguments as of `Transport`."""
-    direct = type(stream) is IOStream and not stream.closed()
-    kind = DirectTransport if direct else Transport
+    kind = Transport
+    if not stream.closed():
+        kind = _KINDS.get(type(stream), kind)
     return kind(stream, on_data, on_close)
 
 
 class DirectTransport(Transport):
     """A transport whose bytes go straight from and to the socket."""
+
+    _would_block = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
     def __init__(self, stream, on_data, on_close):
         super(DirectTransport, self).__init__(stream, on_data, on_close)
@@ -51,8 +56,7 @@ class DirectTransport(Transport):
 
     def _read(self):
         stream = self.stream
-        if stream._read_buffer_size or stream.closed() or self._read_future is not None:
-            # What came in the same segment as the handshake.
+        if self._is_data_here() or stream.closed() or self._read_future is not None:
             super(DirectTransport, self)._read()
         else:
             self._serving = True
@@ -62,6 +66,10 @@ class DirectTransport(Transport):
                 _compat_loop.take_events(
                     self.io_loop, stream.socket, stream._state, self._on_events)
             _compat_loop.serve_reads(self.io_loop, stream.socket, self._receive)
+
+    def _is_data_here(self):
+        """Tell whether the stream has read what came in the same segment as the handshake."""
+        return self.stream._read_buffer_size
 
     def _read_rest(self):
         if self.stream._read_buffer_size:
@@ -88,15 +96,18 @@ class DirectTransport(Transport):
             self.io_loop.update_handler(stream.socket, stream._state)
             return
         try:
-            data = self._socket.recv(self.read_size)
+            data = self._receive_bytes()
         except EnvironmentError as error:
-            if error.errno not in _WOULD_BLOCK:
+            if error.errno not in self._would_block:
                 self.stream.close(exc_info=True)
             return
         if data:
             self._on_data(data)
         else:
             self.stream.close()
+
+    def _receive_bytes(self):
+        return self._socket.recv(self.read_size)
 
     def _send(self, buffers):
         # A stream that was closed has closed its socket: that says so itself.
@@ -111,15 +122,61 @@ class DirectTransport(Transport):
             else:
                 sent = _compat.send_buffers(self._socket, buffers)
         except EnvironmentError as error:
-            if error.errno not in _WOULD_BLOCK:
-                self.stream.close(exc_info=True)
-                raise WebSocketClosedError("the connection is closed")
+            self._check_blocked(error)
             sent = 0
+        self._send_rest(buffers, sent)
+
+    def _check_blocked(self, error):
+        if error.errno not in self._would_block:
+            self.stream.close(exc_info=True)
+            raise WebSocketClosedError("the connection is closed")
+
+    def _send_rest(self, buffers, sent):
         rest = list(_what_is_left(buffers, sent))
         if rest:
             self._write(rest)
         else:
             self._unsent = 0
+
+
+class DirectTLSTransport(DirectTransport):
+    """The same over TLS: what OpenSSL reads and sends at once are records."""
+
+    # As errno these two are ENOENT and ESRCH, which no socket has.
+    _would_block = DirectTransport._would_block + (
+        ssl.SSL_ERROR_WANT_READ, ssl.SSL_ERROR_WANT_WRITE)
+
+    def _is_data_here(self):
+        # A stream with a small chunk size leaves a part of a record, of which no event tells.
+        return self.stream._read_buffer_size or self._socket.pending()
+
+    def _receive(self):
+        for _ in range(RECORDS):
+            self._whole = False
+            super(DirectTLSTransport, self)._receive()
+            if not self._whole or self.paused or self.stream.closed():
+                break
+
+    def _receive_bytes(self):
+        data = self._socket.recv(MAX_RECORD)
+        self._whole = len(data) == MAX_RECORD  # so the next one is of the same message
+        return data
+
+    def _send(self, buffers):
+        data = b"".join(buffers)
+        view, sent = memoryview(data), 0
+        try:
+            while sent < len(data):
+                more = self._socket.send(view[sent:])
+                if not more:
+                    break  # what Python 2 does where Python 3 raises
+                sent += more
+        except EnvironmentError as error:
+            self._check_blocked(error)
+        self._send_rest([data], sent)
+
+
+_KINDS = {IOStream: DirectTransport, SSLIOStream: DirectTLSTransport}
 
 
 def _join_small(pieces):

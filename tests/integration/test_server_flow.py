@@ -298,3 +298,9 @@ class FlowTest(WebSocketCase):
         peer.send(*[frame(0x81, ("%d" % i).encode("ascii")) for i in range(count)])
         yield until(lambda: len(self.notes) == count + 1)
         self.assertEqual([note[0] for note in self.notes[1:]], ["%d" % i for i in range(count)])
+
+
+class FlowOverTLSTest(FlowTest):
+    """C20, C21 over TLS."""
+
+    tls = True

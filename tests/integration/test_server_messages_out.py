@@ -268,6 +268,12 @@ class OrderTest(WebSocketCase):
                                     0x8A: [b"yours"], 0x88: [b""]})
 
 
+class OrderOverTLSTest(OrderTest):
+    """C15 over TLS."""
+
+    tls = True
+
+
 def number(i):
     return ("%d" % i).encode("ascii")
 

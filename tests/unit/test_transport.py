@@ -11,6 +11,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 
 from tornado_ws import _compat, _direct
+from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._transport import Transport
 
 
@@ -77,21 +78,26 @@ def test_a_stream_that_listens_for_nothing_yet(run, ends):
     run(check)
 
 
+def connect_and_reset():
+    """Return our end of a TCP connection that the peer has dropped with RST."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+    theirs = socket.create_connection(listener.getsockname())
+    ours, _ = listener.accept()
+    listener.close()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    return ours
+
+
 def test_a_peer_that_resets_before_the_half_close(run):
     """CONTRACT 7: the connection has ended then; nothing is raised, and nobody waits for more."""
     @gen.coroutine
     def check():
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        theirs = socket.create_connection(listener.getsockname())
-        ours, _ = listener.accept()
-        listener.close()
-        stream, ended = IOStream(ours), Future()
+        stream, ended = IOStream(connect_and_reset()), Future()
         transport = _direct.open_transport(stream, lambda data: None, lambda: None)
         stream.set_close_callback(lambda: ended.set_result(None))
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        theirs.close()
         transport.half_close(60)
         assert stream.closed()
         yield ended
@@ -134,3 +140,53 @@ def test_who_waits_for_another_thread_waits_no_longer_than_wanted():
     with pytest.raises(Exception) as info:
         _compat.ThreadFuture().result(0.01)
     assert type(info.value).__name__ == "TimeoutError"
+
+
+class OwnStream(IOStream):
+    """A kind of stream that is not known: an application's own."""
+
+
+def test_other_streams(run, ends):
+    """Of them only that is used which IOStream documents."""
+    @gen.coroutine
+    def check():
+        ours, theirs = OwnStream(ends[0]), IOStream(ends[1])
+        received, closed = [], Future()
+        transport = _direct.open_transport(
+            ours, received.append, lambda: closed.set_result(None))
+        assert type(transport) is Transport
+        transport.resume()
+        data = b"0123456789" * 200000
+        sent = transport.write(b"small"), transport.write(data)
+        assert (yield theirs.read_bytes(5)) == b"small"
+        assert not sent[1].done()
+        assert (yield theirs.read_bytes(len(data))) == data
+        yield list(sent)
+        yield theirs.write(data)
+        while sum(map(len, received)) < len(data):
+            yield gen.moment
+        assert b"".join(received) == data
+        theirs.close()
+        yield closed
+
+    run(check)
+
+
+def test_other_streams_that_end(run):
+    """C14: a write that fails at once, and one after that, both say so; the end is told once."""
+    @gen.coroutine
+    def check():
+        told = []
+        ended = Future()
+        transport = _direct.open_transport(OwnStream(connect_and_reset()), told.append,
+                                           lambda: ended.set_result(None))
+        transport.resume()
+        for _ in range(2):
+            with pytest.raises(WebSocketClosedError):
+                transport.write(b"x")
+        yield ended
+        transport.pause()
+        transport.resume()
+        assert told == []
+
+    run(check)
