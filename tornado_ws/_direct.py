@@ -163,11 +163,13 @@ class DirectTLSTransport(DirectTransport):
         return data
 
     def _send(self, buffers):
+        # A record that the socket does not take has to be the first that OpenSSL is given again,
+        # with no less after it. So it gets one at a time, and IOStream what is left.
         data = b"".join(buffers)
         view, sent = memoryview(data), 0
         try:
             while sent < len(data):
-                more = self._socket.send(view[sent:])
+                more = self._socket.send(view[sent:sent + MAX_RECORD])
                 if not more:
                     break  # what Python 2 does where Python 3 raises
                 sent += more
