@@ -1,6 +1,7 @@
 """Bytes in and out of one stream: what a real peer seldom makes happen."""
 from __future__ import absolute_import, division, print_function
 
+import errno
 import socket
 import struct
 
@@ -176,17 +177,36 @@ def test_other_streams_that_end(run):
     """C14: a write that fails at once, and one after that, both say so; the end is told once."""
     @gen.coroutine
     def check():
-        told = []
-        ended = Future()
+        told, ended = [], Future()
         transport = _direct.open_transport(OwnStream(connect_and_reset()), told.append,
                                            lambda: ended.set_result(None))
-        transport.resume()
         for _ in range(2):
             with pytest.raises(WebSocketClosedError):
                 transport.write(b"x")
-        yield ended
-        transport.pause()
         transport.resume()
+        transport.resume()
+        yield ended
+        assert told == []
+
+    run(check)
+
+
+class BrokenStream(IOStream):
+    """A stream that cannot read."""
+
+    def read_from_fd(self, *args):
+        raise EnvironmentError(errno.EIO, "broken")
+
+
+def test_other_streams_that_break(run, ends):
+    """C26: an error of the system, of which a call of the stream itself tells, is the end."""
+    @gen.coroutine
+    def check():
+        told, ended = [], Future()
+        transport = _direct.open_transport(BrokenStream(ends[0]), told.append,
+                                           lambda: ended.set_result(None))
+        transport.resume()
+        yield ended
         assert told == []
 
     run(check)
