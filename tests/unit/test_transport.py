@@ -195,7 +195,7 @@ class BrokenStream(IOStream):
     """A stream that cannot read."""
 
     def read_from_fd(self, *args):
-        raise EnvironmentError(errno.EIO, "broken")
+        raise IOError(errno.EIO, "broken")
 
 
 def test_other_streams_that_break(run, ends):
