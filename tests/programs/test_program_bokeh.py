@@ -12,8 +12,8 @@ ARGUMENTS = ["--pyargs", "bokeh.server.tests", "bokeh.server.views.tests", "boke
 # It expects of HTTPServer a call that only Tornado 6's makes; no WebSocket is involved.
 KNOWN_FAILURES = ["bokeh.server.tests.test_server.test__server_multiple_processes"]
 
-# It expects an order of timers that are due a millisecond apart.
-RACES = "test__lifecycle_hooks"
+# They expect an order of timers that are due a millisecond apart; no WebSocket is involved.
+RACES = r"test__lifecycle_hooks|\.TestCallbackGroup\."
 
 
 def test_bokeh_does_the_same_with_either_implementation():
