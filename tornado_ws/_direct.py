@@ -98,8 +98,7 @@ class DirectTransport(Transport):
         try:
             data = self._receive_bytes()
         except EnvironmentError as error:
-            if error.errno not in self._would_block:
-                self.stream.close(exc_info=True)
+            self._close_unless_blocked(error)
             return
         if data:
             self._on_data(data)
@@ -122,13 +121,17 @@ class DirectTransport(Transport):
             else:
                 sent = _compat.send_buffers(self._socket, buffers)
         except EnvironmentError as error:
-            self._check_blocked(error)
+            self._check_sent(error)
             sent = 0
         self._send_rest(buffers, sent)
 
-    def _check_blocked(self, error):
+    def _close_unless_blocked(self, error):
         if error.errno not in self._would_block:
             self.stream.close(exc_info=True)
+
+    def _check_sent(self, error):
+        self._close_unless_blocked(error)
+        if self.stream.closed():
             raise WebSocketClosedError("the connection is closed")
 
     def _send_rest(self, buffers, sent):
@@ -174,7 +177,7 @@ class DirectTLSTransport(DirectTransport):
                     break  # what Python 2 does where Python 3 raises
                 sent += more
         except EnvironmentError as error:
-            self._check_blocked(error)
+            self._check_sent(error)
         self._send_rest([data], sent)
 
 
