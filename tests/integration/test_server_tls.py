@@ -84,8 +84,8 @@ class SmallChunksTest(WebSocketCase):
     server_options = {"chunk_size": 64}
 
     @async_test
-    def test_c41_frames_with_the_request(self):
-        """C41: the rest of a record, of which the socket knows nothing more, is delivered."""
+    def test_c18_frames_with_the_request(self):
+        """C18: the rest of a record, of which the socket knows nothing more, is delivered."""
         for count in range(1, 20):
             del self.notes[:]
             peer = yield self.open_raw(Plain, after=frame(0x81, b"x" * 30) * count)

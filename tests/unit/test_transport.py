@@ -93,7 +93,7 @@ def connect_and_reset():
 
 
 def test_a_peer_that_resets_before_the_half_close(run):
-    """CONTRACT 7: the connection has ended then; nothing is raised, and nobody waits for more."""
+    """Contract section 7: the connection has ended; nothing is raised, nobody waits for more."""
     @gen.coroutine
     def check():
         stream, ended = IOStream(connect_and_reset()), Future()
