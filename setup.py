@@ -33,11 +33,9 @@ setup(
     author="tornado_ws developers",
     license="Apache-2.0",
     keywords="websocket tornado rfc6455 rfc7692 permessage-deflate",
-    packages=["tornado_ws", "tornado_ws._sansio"],
-    package_data={
-        "tornado_ws": ["*.pyi", "py.typed"],
-        "tornado_ws._sansio": ["*.pyi", "py.typed"],
-    },
+    packages=["tornado_ws"] + ["tornado_ws." + wing for wing in (
+        "_cli", "_client", "_compat", "_connection", "_sansio", "_server", "_stream")],
+    package_data={"tornado_ws": ["*.pyi", "py.typed"]},
     zip_safe=False,
     python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
     install_requires=[

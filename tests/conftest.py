@@ -14,7 +14,7 @@ collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
 if "TORNADO_WS_INSTALLED" in os.environ and "TORNADO_WS_COMMAND_LINE" not in os.environ:
-    collect_ignore_glob.append("integration/test_command_line*.py")
+    collect_ignore_glob.append("integration/command_line/test_command_line*.py")
 for library, files in [
         ("mypy", "typing/*"), ("websockets", "*_websockets_py3.py"),
         ("selenium", "browser/*"), ("redis", "examples/*"),

@@ -7,8 +7,8 @@ import runpy
 import sys
 
 import tornado_ws
-from tornado_ws import _cli_connect, _cli_serve
-from tornado_ws._cli import EXIT_OK, EXIT_USAGE, fail, why
+from tornado_ws._cli import connect, serve
+from tornado_ws._cli.common import EXIT_OK, EXIT_USAGE, fail, why
 
 MAX_PORT = 65535
 
@@ -94,7 +94,7 @@ def _add_serve(commands):
                          help="serve https: and wss: with these files, in PEM format")
     command.add_argument("--compress", action="store_true",
                          help="agree to permessage-deflate with those who offer it")
-    command.set_defaults(call=_cli_serve.serve)
+    command.set_defaults(call=serve.serve)
 
 
 def _add_connect(commands):
@@ -104,7 +104,7 @@ def _add_connect(commands):
         usage="python -m tornado_ws connect [-h] [OPTIONS] URL")
     command.add_argument("url", metavar="URL", help="ws://... or wss://...")
     command.add_argument("--header", action="append", default=[], metavar="LINE",
-                         type=_cli_connect.header, help="send 'Name: value' too (repeatable)")
+                         type=connect.header, help="send 'Name: value' too (repeatable)")
     command.add_argument("--subprotocol", action="append", metavar="NAME",
                          help="offer a subprotocol (repeatable, the preferred first)")
     command.add_argument("--compress", action="store_true", help="offer permessage-deflate")
@@ -112,7 +112,7 @@ def _add_connect(commands):
                          help="trust any certificate of a wss: server")
     command.add_argument("--binary", action="store_true",
                          help="lines are hex; binary messages go out and are shown")
-    command.set_defaults(call=_cli_connect.connect)
+    command.set_defaults(call=connect.connect)
 
 
 def _add_run(commands):

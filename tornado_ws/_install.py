@@ -14,8 +14,12 @@ import tornado
 import tornado.websocket as stock
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _client, _compat, _compat_rules, _connect, _handler, websocket
+from tornado_ws import _compat, websocket
+from tornado_ws._client import connect as _connect
+from tornado_ws._client import connection as _client
+from tornado_ws._compat import rules as _compat_rules
 from tornado_ws._semantics import TORNADO_4_3
+from tornado_ws._server import handler as _handler
 
 _NAME = "tornado.websocket"
 _LIMIT = "_default_max_message_size"

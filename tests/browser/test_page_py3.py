@@ -11,7 +11,7 @@ from browser_case import DEADLINE, Panel, Server, browser
 from selenium.webdriver.support.wait import WebDriverWait
 from tornado import ioloop, netutil
 
-from tornado_ws import _demo
+from tornado_ws._cli import demo
 
 __all__ = ["browser"]
 
@@ -174,7 +174,7 @@ def test_chat_of_two_pages(browser, page, start):
     chat.wait_for_line(u"\u00b7", "guest 2 left, 1 here")
 
 
-class WatchedEcho(_demo.Echo):
+class WatchedEcho(demo.Echo):
     """Notes what happens to it, and stops reading in the middle of the first large message."""
 
     def open(self):
@@ -214,12 +214,12 @@ class ServerThread(object):
 
     def run(self):
         with contextlib.closing(ioloop.IOLoop(make_current=False)) as self.loop:
-            self.application = _demo.Application()
+            self.application = demo.Application()
             self.application.watched = []
             self.application.add_handlers(".*", [("/echo", WatchedEcho)])
             self.started.set()
             self.loop.run_sync(
-                lambda: _demo.serve(self.application, self.listeners, self.stopped))
+                lambda: demo.serve(self.application, self.listeners, self.stopped))
 
     def stop(self):
         self.signal.send(b"!!")

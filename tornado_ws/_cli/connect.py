@@ -13,9 +13,10 @@ import threading
 from tornado import concurrent, gen, httpclient, httputil, ioloop, iostream
 
 from tornado_ws import websocket
-from tornado_ws._cli import (EXIT_CLOSED_BADLY, EXIT_LOST, EXIT_OK, EXIT_SIGNALLED, EXIT_USAGE,
-                             STOP_SIGNALS, fail, say, signals, wake_for_signals, why)
-from tornado_ws._cli_editor import make_editor
+from tornado_ws._cli.common import (EXIT_CLOSED_BADLY, EXIT_LOST, EXIT_OK, EXIT_SIGNALLED,
+                                    EXIT_USAGE, STOP_SIGNALS, fail, say, signals, wake_for_signals,
+                                    why)
+from tornado_ws._cli.editor import make_editor
 
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001

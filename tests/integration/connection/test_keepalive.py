@@ -8,7 +8,7 @@ import heapq
 
 import pytest
 
-from tornado_ws._keepalive import Keepalive
+from tornado_ws._connection.keepalive import Keepalive
 
 
 class Clock(object):

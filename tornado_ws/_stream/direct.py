@@ -18,9 +18,10 @@ import ssl
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
-from tornado_ws import _compat, _compat_loop
+from tornado_ws import _compat
+from tornado_ws._compat import loop as _compat_loop
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._transport import LARGE_PIECE, READ_SIZE, Transport
+from tornado_ws._stream.transport import LARGE_PIECE, READ_SIZE, Transport
 
 READ = IOLoop.READ
 MAX_RECORD = 16384  # bytes of a TLS record (RFC 8446 section 5.1)

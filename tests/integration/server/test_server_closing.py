@@ -7,7 +7,8 @@ from peers import Noted, WebSocketCase, async_test, each, turns, until, with_row
 from tornado import gen
 from wire import close_frame, frame, h
 
-from tornado_ws import _protocol, websocket
+from tornado_ws import websocket
+from tornado_ws._connection import protocol as _protocol
 
 VALID_CODES = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999,
                4000, 4999)

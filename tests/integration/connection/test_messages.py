@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tornado_ws._messages import encode_message
+from tornado_ws._connection.messages import encode_message
 from tornado_ws._sansio.frames import OP_BINARY, OP_TEXT
 
 EURO = b"\xe2\x82\xac"

@@ -11,9 +11,10 @@ from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 
-from tornado_ws import _compat, _direct
+from tornado_ws import _compat
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._transport import Transport
+from tornado_ws._stream import direct as _direct
+from tornado_ws._stream.transport import Transport
 
 
 @pytest.fixture

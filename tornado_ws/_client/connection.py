@@ -9,10 +9,12 @@ import warnings
 from tornado import httpclient
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 
-from tornado_ws import _compat, _compat_http, _compat_loop
+from tornado_ws import _compat
+from tornado_ws._client.listener import Listener
+from tornado_ws._compat import http as _compat_http
+from tornado_ws._compat import loop as _compat_loop
+from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
-from tornado_ws._listener import Listener
-from tornado_ws._protocol import WebSocketProtocol13
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
 from tornado_ws._sansio.headers import parse_tokens

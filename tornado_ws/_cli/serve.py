@@ -8,8 +8,8 @@ import sys
 
 from tornado import ioloop, netutil
 
-from tornado_ws import _demo
-from tornado_ws._cli import EXIT_OK, EXIT_USAGE, fail, say, signals, wake_for_signals, why
+from tornado_ws._cli import demo
+from tornado_ws._cli.common import EXIT_OK, EXIT_USAGE, fail, say, signals, wake_for_signals, why
 
 
 def serve(args):
@@ -27,12 +27,12 @@ def serve(args):
         listeners = netutil.bind_sockets(args.port, args.address)
     except (socket.error, UnicodeError) as error:
         return fail("serve", "cannot listen on %s:%d: %s" % (host, args.port, why(error)))
-    application = _demo.Application(compress=args.compress)
+    application = demo.Application(compress=args.compress)
     with signals() as (stop, waker), contextlib.closing(ioloop.IOLoop(make_current=False)) as loop:
         say(sys.stdout, "Serving on %s://%s:%d/ (Ctrl-C stops)"
             % ("https" if context else "http", host, listeners[0].getsockname()[1]))
         wake_for_signals(loop, waker)
-        loop.run_sync(lambda: _demo.serve(application, listeners, stop, context, _announce))
+        loop.run_sync(lambda: demo.serve(application, listeners, stop, context, _announce))
     return EXIT_OK
 
 

@@ -10,7 +10,7 @@ from tornado.escape import to_unicode
 from tornado.ioloop import IOLoop
 
 from tornado_ws import _compat
-from tornado_ws._client import SCHEMES, WebSocketClientConnection
+from tornado_ws._client.connection import SCHEMES, WebSocketClientConnection
 from tornado_ws._sansio import deflate, handshake
 
 _NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")

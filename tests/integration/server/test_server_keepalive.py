@@ -6,7 +6,8 @@ from tornado import gen
 from tornado.concurrent import Future
 from wire import close_frame, frame, h
 
-from tornado_ws import _protocol, websocket
+from tornado_ws import websocket
+from tornado_ws._connection import protocol as _protocol
 
 TIMED_OUT = (0x88, h("03e8") + b"ping timed out")
 

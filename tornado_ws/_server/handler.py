@@ -7,8 +7,8 @@ from tornado import web
 from tornado.log import gen_log
 
 from tornado_ws import _compat
+from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._protocol import WebSocketProtocol13
 from tornado_ws._sansio import handshake
 from tornado_ws._sansio.errors import HandshakeError
 from tornado_ws._semantics import TORNADO_4_3

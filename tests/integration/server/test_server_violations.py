@@ -8,7 +8,8 @@ from peers import Noted, WebSocketCase, async_test, each, turns, until, with_row
 from tornado import gen
 from wire import close_frame, deflate, frame, h
 
-from tornado_ws import _protocol, websocket
+from tornado_ws import websocket
+from tornado_ws._connection import protocol as _protocol
 
 DEFLATE = ("Sec-WebSocket-Extensions", "permessage-deflate")
 LIMIT = 200

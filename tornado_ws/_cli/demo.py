@@ -1,7 +1,7 @@
 """The application behind ``python -m tornado_ws serve``.
 
 ``/echo`` sends every message back, ``/chat`` passes what one client says on to all, and the
-page at ``/`` (see `_demo_page`) talks to both. It uses the public interface only and may serve as
+page at ``/`` (see `demo_page`) talks to both. It uses the public interface only and may serve as
 an example.
 
 No client can hurt another. ``serial_messages`` makes a handler take the next message only when
@@ -16,7 +16,8 @@ import re
 from tornado import gen, httpserver, iostream, locks, web
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _demo_page, websocket
+from tornado_ws import websocket
+from tornado_ws._cli import demo_page
 
 CLOSE_GOING_AWAY = 1001
 CLOSE_UNSUPPORTED_DATA = 1003
@@ -149,10 +150,10 @@ class Page(web.RequestHandler):
         host = self.request.host
         # Not every browser takes 'self' to mean ws: and wss: too.
         sources = "'self' ws://%s wss://%s" % (host, host) if HOST.match(host) else "'self'"
-        self.set_header("Content-Security-Policy", _demo_page.POLICY % sources)
+        self.set_header("Content-Security-Policy", demo_page.POLICY % sources)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
-        self.write(_demo_page.PAGE)
+        self.write(demo_page.PAGE)
 
 
 class Application(web.Application):

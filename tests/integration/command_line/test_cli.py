@@ -14,7 +14,9 @@ from tornado import gen
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _cli_connect, _cli_editor, _compat, websocket
+from tornado_ws import _compat, websocket
+from tornado_ws._cli import connect as _cli_connect
+from tornado_ws._cli import editor as _cli_editor
 
 
 class Terminal(object):

@@ -15,7 +15,7 @@ from tornado import gen, ioloop
 
 from tornado_ws import websocket
 from tornado_ws.__main__ import _parser, main
-from tornado_ws._cli_connect import Client
+from tornado_ws._cli.connect import Client
 
 
 class TestConnect(CommandLineCase):

@@ -8,7 +8,8 @@ from tornado import gen
 from tornado.concurrent import Future
 from wire import close_frame, frame, h
 
-from tornado_ws import _delivery, websocket
+from tornado_ws import websocket
+from tornado_ws._connection import delivery as _delivery
 
 MEGABYTE = 1024 * 1024
 

@@ -11,7 +11,8 @@ from tornado import gen
 from tornado.iostream import StreamBufferFullError
 from wire import close_frame, frame
 
-from tornado_ws import _client, websocket
+from tornado_ws import websocket
+from tornado_ws._client import connection as _client
 
 LIMIT = 2000  # bytes
 

@@ -21,10 +21,10 @@ import collections
 import sys
 
 from tornado_ws import _compat
-from tornado_ws._runner import Runner
+from tornado_ws._connection.runner import Runner
 from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR, Connection
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, mask_bytes
-from tornado_ws._transport import LARGE_READ_SIZE, READ_SIZE
+from tornado_ws._stream.transport import LARGE_READ_SIZE, READ_SIZE
 
 READ_AHEAD_COUNT = 256  # messages that may wait for a callback
 READ_AHEAD_BYTES = 1024 * 1024

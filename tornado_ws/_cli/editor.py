@@ -12,7 +12,7 @@ import locale
 import os
 import sys
 
-from tornado_ws._cli import say
+from tornado_ws._cli.common import say
 
 PROMPT = b"> "
 HISTORY_VARIABLE = "TORNADO_WS_HISTORY"

@@ -10,7 +10,8 @@ from peers import Noted, WebSocketCase, async_test, each, turns, until, with_row
 from tornado import gen, web
 from wire import HANDSHAKE, close_frame, frame
 
-from tornado_ws import _protocol, websocket
+from tornado_ws import websocket
+from tornado_ws._connection import protocol as _protocol
 
 
 class Plain(Noted, websocket.WebSocketHandler):

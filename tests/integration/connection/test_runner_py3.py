@@ -10,7 +10,7 @@ import tornado
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 
-from tornado_ws._runner import Runner
+from tornado_ws._connection.runner import Runner
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 7) or tornado.version_info < (5,),
                                 reason="Tornado runs coroutines there")

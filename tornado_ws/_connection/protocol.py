@@ -15,15 +15,15 @@ from tornado.iostream import StreamBufferFullError
 from tornado.log import gen_log
 
 from tornado_ws import _compat
-from tornado_ws._delivery import WebSocketProtocol
-from tornado_ws._direct import LARGE_PIECE, open_transport
+from tornado_ws._connection.delivery import WebSocketProtocol
+from tornado_ws._connection.keepalive import Keepalive
+from tornado_ws._connection.messages import encode_message
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._keepalive import Keepalive
-from tornado_ws._messages import encode_message
 from tornado_ws._sansio import deflate, handshake, headers
 from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_BINARY, OP_CLOSE, OP_PING,
                                        OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
 from tornado_ws._sansio.utf8 import encode as encode_text
+from tornado_ws._stream.direct import LARGE_PIECE, open_transport
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close

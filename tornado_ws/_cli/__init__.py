@@ -1,0 +1,1 @@
+"""The command line: ``serve``, ``connect``, ``run``, and the demonstration that they serve."""

@@ -1,0 +1,1 @@
+"""One connection of either side, between its IOStream and the application's callbacks."""

@@ -1,0 +1,1 @@
+"""The server's side: what an application derives its handlers from."""
