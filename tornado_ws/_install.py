@@ -14,7 +14,7 @@ import tornado
 import tornado.websocket as stock
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _compat, websocket
+from tornado_ws import websocket
 from tornado_ws._client import connect as _connect
 from tornado_ws._client import connection as _client
 from tornado_ws._compat import rules as _compat_rules
@@ -64,7 +64,7 @@ _semantics = TORNADO_4_3._replace(default_message_limit=_default_message_limit,
 
 class WebSocketHandler(_handler.WebSocketHandler):
     __doc__ = _handler.WebSocketHandler.__doc__
-    _semantics = _semantics
+    _ws_semantics = _semantics
 
 
 class WebSocketClientConnection(_client.WebSocketClientConnection):
@@ -85,7 +85,7 @@ class WebSocketClientConnection(_client.WebSocketClientConnection):
 def websocket_connect(*args, **kwargs):
     named = _name_arguments(stock.websocket_connect, args, kwargs)
     if named.get("callback") is not None:
-        _compat.warn_of_callback()
+        _compat_rules.warn_of_callback()
     return _connect.websocket_connect(connection_class=WebSocketClientConnection, **named)
 
 

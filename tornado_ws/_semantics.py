@@ -6,16 +6,59 @@
 from __future__ import absolute_import, division, print_function
 
 import collections
+import functools
+import numbers
 
 from tornado.log import app_log
 
-from tornado_ws import _compat
+from tornado_ws._compat.futures import decided
 from tornado_ws._sansio import handshake
+
+
+class Setting(object):
+    """A read-only property that is no obstacle to an instance attribute of the same name.
+
+    Programs for Tornado 4.3 use names such as ``ping_interval`` for their own purposes.
+
+    Args:
+        getter: The method that gives the value.
+    """
+
+    def __init__(self, getter):
+        self._getter = getter
+        self.__name__ = getter.__name__
+        self.__doc__ = getter.__doc__
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else self._getter(instance)
+
+
+def class_setting(instance, name):
+    """Read a setting from an object's class, whatever its instance means by the name.
+
+    A subclass may override it by a property, a number or None; anything else that stands there is
+    the application's own.
+
+    Args:
+        instance: The object.
+        name: The name.
+    """
+    for kind in type(instance).__mro__:
+        found = vars(kind).get(name, _nowhere)
+        if isinstance(found, (property, Setting)):
+            return found.__get__(instance, type(instance))
+        if found is None or isinstance(found, numbers.Real):
+            return found
+    return None
+
+
+_nowhere = object()
 
 
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
-        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits"])):
+        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits", "setting",
+        "ping_hook"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -28,6 +71,8 @@ class Semantics(collections.namedtuple("Semantics", [
         check_origin: ``f(handler, origin)`` -> bool, what the handler's method does by default.
         log_exception: ``f(handler, *exc_info)``, logs the exception that a callback raised.
         after_upgrade: ``f(handler)``, called when the 101 response has been written.
+        setting: ``f(handler, name)`` -> the value of a property that is a setting.
+        ping_hook: ``f(handler)`` -> what is called with the data of a ping.
         get_waits: Whether the Future from get is done only when the connection is closed.
     """
 
@@ -36,7 +81,7 @@ class Semantics(collections.namedtuple("Semantics", [
 
 def _allow_origin(handler):
     origin = handshake.request_origin(handler.request.headers)
-    return origin is None or _compat.decided("check_origin", handler.check_origin(origin))
+    return origin is None or decided("check_origin", handler.check_origin(origin))
 
 
 def _check_origin(handler, origin):
@@ -45,6 +90,19 @@ def _check_origin(handler, origin):
 
 def _log_exception(handler, *exc_info):
     app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
+
+
+def _class_hook(name):
+    """Return what finds a method that 4.3 does not have: an instance's attribute is another's."""
+    def find(handler):
+        method = getattr(type(handler), name)
+        return functools.partial(method, handler) if callable(method) else _ignore
+
+    return find
+
+
+def _ignore(data):
+    """Stand in for a method, where an application means something else by its name."""
 
 
 TORNADO_4_3 = Semantics(
@@ -58,4 +116,6 @@ TORNADO_4_3 = Semantics(
     log_exception=_log_exception,
     after_upgrade=lambda handler: None,
     get_waits=False,
+    setting=class_setting,
+    ping_hook=_class_hook("on_ping"),
 )

@@ -6,8 +6,7 @@ from __future__ import absolute_import, division, print_function
 
 from tornado_ws._client.connect import websocket_connect
 from tornado_ws._client.connection import WebSocketClientConnection
-from tornado_ws._connection.delivery import WebSocketProtocol
-from tornado_ws._connection.protocol import WebSocketProtocol13
+from tornado_ws._connection.protocol import WebSocketProtocol, WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio.deflate import PerMessageDeflateCompressor as _PerMessageDeflateCompressor
 from tornado_ws._sansio.deflate import \

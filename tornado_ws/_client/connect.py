@@ -9,8 +9,8 @@ from tornado import httpclient, httputil
 from tornado.escape import to_unicode
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _compat
 from tornado_ws._client.connection import SCHEMES, WebSocketClientConnection
+from tornado_ws._compat import futures
 from tornado_ws._sansio import deflate, handshake
 
 _NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
@@ -19,7 +19,7 @@ _AUTHORITY = re.compile(  # RFC 3986 section 3.2: [ userinfo "@" ] host [ ":" po
 _MAX_PORT = 65535
 
 
-class ConnectFuture(_compat.Future):
+class ConnectFuture(futures.Future):
     """The Future of a `WebSocketClientConnection`; on Python 3 also a context manager.
 
     ``async with websocket_connect(url) as conn:`` connects, and closes at the end.
@@ -29,7 +29,7 @@ class ConnectFuture(_compat.Future):
         return self
 
     def __aexit__(self, *exc_info):
-        return self.result()._close_and_wait()
+        return self.result()._ws_close_and_wait()
 
 
 def _copy_request(url, connect_timeout):
@@ -105,7 +105,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         deflate.check_options(compression_options)
     handshake.check_subprotocols(subprotocols or ())
     io_loop = io_loop or IOLoop.current()
-    future = _compat.new_future(io_loop, ConnectFuture)
+    future = futures.new_future(io_loop, ConnectFuture)
     connect = functools.partial(
         connection_class, io_loop=io_loop, request=request, connect_future=future,
         on_message_callback=on_message_callback, compression_options=compression_options,

@@ -3,30 +3,30 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import os
-import sys
-import warnings
 
 from tornado import httpclient
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
+from tornado.log import app_log
 
-from tornado_ws import _compat
-from tornado_ws._client.listener import Listener
-from tornado_ws._compat import http as _compat_http
-from tornado_ws._compat import loop as _compat_loop
-from tornado_ws._connection.protocol import WebSocketProtocol13
+from tornado_ws._client.reading import Read
+from tornado_ws._compat import contexts, futures, http, loop, threads
+from tornado_ws._connection.callbacks import nothing_to_do
+from tornado_ws._connection.delivery import READ_AHEAD_BYTES, READ_AHEAD_COUNT
+from tornado_ws._connection.protocol import CLOSE_TIMEOUT, WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
 from tornado_ws._sansio.headers import parse_tokens
+from tornado_ws._semantics import TORNADO_4_3
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
-QUEUE_COUNT = 256  # messages that may wait for read_message
-QUEUE_BYTES = 1024 * 1024
+CONNECT_TURNS = 3  # of the loop, after which whoever waited for the connection has been told
+READS_IN_A_ROW = 32  # that are done at once
 
 SCHEMES = {"ws": "http", "wss": "https"}
 
 
-class WebSocketClientConnection(_compat_http.HTTPConnection):
+class WebSocketClientConnection(http.HTTPConnection):
     """A client's connection; `websocket_connect` makes it.
 
     Args:
@@ -48,27 +48,34 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     """
 
     protocol = None
+    close_code = None     # of the server's close frame (RFC 6455 section 7.4), or None
+    close_reason = None
+    _ws_serial_messages = (False, True)
+    _ws_protocol = None   # from the handshake on, until the end has been told
+    _ws_delivery = None
+    _ws_thread = None     # tells which thread is the loop's
+    _ws_end_timer = None  # when ``async with`` waits no longer
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
                  subprotocols=None, resolver=None, connect_future=None):
-        self._listener = Listener(self)
-        self._thread = _compat.current_thread()
+        self._ws_context = contexts.request_context()
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
         self.read_queue = collections.deque()
-        self._queue_bytes = 0
-        self._held = False  # whether reading waits for the queue
-        self._new_future = _compat_loop.future_maker(io_loop)
-        self._waiters = collections.deque()  # (Future, whether it is an iteration's)
-        self._closed = False
-        self._closed_future = None
         self._on_message_callback = on_message_callback
-        self._compression_options = compression_options
-        self._limits = dict(max_message_size=max_message_size, ping_interval=ping_interval,
-                            ping_timeout=ping_interval if ping_timeout is None else ping_timeout)
-        self._connect_future = connect_future or _compat.new_future(io_loop)
-        self._connect_timer = None
+        self._ws_waiters = collections.deque()  # (Future, whether it is an iteration's)
+        self._ws_reads = 0             # in a row that were done at once
+        self._ws_closed = False
+        self._ws_closed_future = None  # what ``async with`` waits for
+        self._ws_make_future = futures.future_maker(io_loop)
+        self._ws_make_read = futures.future_maker(io_loop, Read)
+        self._ws_compression_options = compression_options
+        self._ws_limits = dict(
+            max_message_size=max_message_size, ping_interval=ping_interval,
+            ping_timeout=ping_interval if ping_timeout is None else ping_timeout)
+        self._ws_connect_future = connect_future or futures.new_future(io_loop)
+        self._ws_connect_timer = None
 
         scheme, colon, rest = request.url.partition(":")
         request.url = SCHEMES[scheme.lower()] + colon + rest
@@ -78,96 +85,71 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             extension = deflate.build_offer(deflate.check_options(compression_options))
         request.headers.update(handshake.request_headers(self.key, subprotocols or [], extension))
         offered = request.headers.get("Sec-WebSocket-Protocol")
-        self._subprotocols = parse_tokens(offered) if offered else []
+        self._ws_subprotocols = parse_tokens(offered) if offered else []
         if request.connect_timeout:
-            self._connect_timer = io_loop.call_later(request.connect_timeout, self._on_too_late)
+            self._ws_connect_timer = loop.call_later(
+                io_loop, request.connect_timeout, self._ws_on_too_late)
         super(WebSocketClientConnection, self).__init__(
             io_loop, request, self._on_http_response, resolver, MAX_BUFFER_SIZE)
-        self._connect_future.add_done_callback(self._on_connect_done)
-
-    def __del__(self):
-        protocol = self.protocol
-        if protocol is None or protocol.is_closing():
-            return
-        try:
-            protocol.abort_from_anywhere()
-            self.tcp_client.close()
-        except Exception:  # the loop is closed, or the interpreter is ending
-            if protocol.stream.socket is not None:
-                protocol.stream.socket.close()
-        try:
-            warnings.warn("unclosed WebSocketClientConnection to %s"
-                          % self.parsed.netloc.rpartition("@")[2],
-                          _compat.ResourceWarning, stacklevel=2)
-        except (TypeError, AttributeError):
-            pass  # Python 2 is ending
-
-    @property
-    def close_code(self):
-        """The code of the server's close frame (RFC 6455 section 7.4), or None."""
-        return self._listener.close_code
-
-    @property
-    def close_reason(self):
-        """The reason of the server's close frame, or None."""
-        return self._listener.close_reason
+        futures.on_done(io_loop, self._ws_connect_future, self._ws_on_connect_done)
 
     # Connecting.
 
     @property
     def connect_future(self):
         """The Future of this connection."""
-        if self._connect_future is None:  # kept no longer than needed: it refers back
-            future = _compat.new_future(self.io_loop)
+        if self._ws_connect_future is None:  # kept no longer than needed: it refers back
+            future = futures.new_future(self.io_loop)
             future.set_result(self)
             return future
-        return self._connect_future
+        return self._ws_connect_future
 
-    def _on_connect_done(self, future):
+    def _ws_on_connect_done(self, future):
         """Clean up after the outcome, whatever it is."""
-        if self._connect_timer is not None:
-            self.io_loop.remove_timeout(self._connect_timer)
-            self._connect_timer = None
+        if self._ws_connect_timer is not None:
+            self.io_loop.remove_timeout(self._ws_connect_timer)
+            self._ws_connect_timer = None
         self.final_callback = None  # Tornado then closes what it may still be connecting
         self._remove_timeout()
-        if self.protocol is None:
+        if self.protocol is None and self._ws_connect_future is not None:
             self.tcp_client.close()
             if getattr(self, "stream", None) is not None:
                 self.stream.close()
 
-    def _fail_connect(self, error):
-        if not self._connect_future.done():
-            self._connect_future.set_exception(error)
+    def _ws_fail_connect(self, error):
+        if not self._ws_connect_future.done():
+            self._ws_connect_future.set_exception(error)
 
-    def _on_too_late(self):
-        self._connect_timer = None
-        self._fail_connect(httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
+    def _ws_on_too_late(self):
+        self._ws_connect_timer = None
+        self._ws_fail_connect(
+            httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
 
     def _handle_exception(self, typ, value, tb):
         """Handle an error of Tornado's HTTP connection; after a failed attempt none matters."""
         return (super(WebSocketClientConnection, self)._handle_exception(typ, value, tb)
-                or self._connect_future is not None and self._connect_future.done())
+                or self._ws_connect_future is not None and self._ws_connect_future.done())
 
     def _on_http_response(self, response):
         """Take the outcome of an HTTP request that did not become a WebSocket."""
         error = response.error
         if error is None:
-            self._refuse_response()
+            self._ws_refuse_response()
         elif (isinstance(error, UnsatisfiableReadError)  # the head is too long
               or isinstance(error, httpclient.HTTPError) and error.code == 599
               and not str(error.message).startswith("Timeout")):
-            self._fail_connect(StreamClosedError(real_error=error))
+            self._ws_fail_connect(StreamClosedError(real_error=error))
         else:
-            self._fail_connect(error)
+            self._ws_fail_connect(error)
 
-    def _refuse_response(self):
-        self._fail_connect(WebSocketError("Non-websocket response"))
+    def _ws_refuse_response(self):
+        self._ws_fail_connect(WebSocketError("Non-websocket response"))
 
     def headers_received(self, start_line, headers):
         """Take the head of the server's response: called by Tornado's HTTP connection."""
         if start_line.code != 101:
             return super(WebSocketClientConnection, self).headers_received(start_line, headers)
-        if self._connect_future.done():  # cancelled, or too late
+        if self._ws_connect_future.done():  # cancelled, or too late
             self.stream.close()
             return None
         self.headers = headers
@@ -175,28 +157,41 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self.stream = self.connection.detach()
         protocol = self.get_websocket_protocol()
         try:
-            protocol._process_server_headers(self.key, headers, self._subprotocols)
+            protocol._process_server_headers(self.key, headers, self._ws_subprotocols)
         except HandshakeError as error:
-            self._fail_connect(WebSocketError(error.message))
+            self._ws_fail_connect(WebSocketError(error.message))
             return None
-        self.protocol = protocol
+        self.protocol = self._ws_protocol = protocol
         self.selected_subprotocol = protocol.selected_subprotocol
-        with _compat.no_stack_context():  # which refers to this connection
-            protocol._start(self.stream)
-        future, self._connect_future = self._connect_future, None
+        protocol.answers_later = True
+        if (self._on_message_callback is not None
+                and type(self).on_message == WebSocketClientConnection.on_message):
+            self.on_message = self._on_message_callback  # without a detour
+        delivery = self._ws_delivery = protocol.begin(self.stream, self._ws_context)
+        self._ws_context = None
+        self._ws_thread = protocol.thread
+        delivery.unread = self.read_queue
+        delivery.held = True
+        future, self._ws_connect_future = self._ws_connect_future, None
         future.set_result(self)
-        protocol._go_on()
+        self._ws_begin_in(CONNECT_TURNS)
         return None
+
+    def _ws_begin_in(self, turns):
+        if turns:
+            loop.call_soon(self.io_loop, self._ws_begin_in, turns - 1)
+        else:
+            self._ws_delivery.release()
+
+    @property
+    def _ws_path(self):
+        return self.parsed.path
 
     def get_websocket_protocol(self):
         """Make the protocol object."""
-        self._listener.path = self.parsed.path
-        if self._on_message_callback is not None:
-            self._listener.anchor = self
-            if type(self).on_message == WebSocketClientConnection.on_message:
-                self._listener.on_message = self._on_message_callback  # without a detour
-        return WebSocketProtocol13(self._listener, mask_outgoing=True,
-                                   compression_options=self._compression_options, **self._limits)
+        return WebSocketProtocol13(
+            self, mask_outgoing=True, compression_options=self._ws_compression_options,
+            **self._ws_limits)
 
     # Receiving.
 
@@ -213,63 +208,80 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             A Future of unicode for a text message, bytes for a binary one, None when the
             connection is closed.
         """
-        future = self._read(False)
+        future = self._ws_read(False)
         if callback is not None:
             self.io_loop.add_future(future, callback)
         return future
 
-    def _read(self, iterating):
-        future = self._new_future()
-        if self.read_queue:
-            message = self.read_queue.popleft()
-            self._queue_bytes -= len(message)
-            future.set_result(message)
-            if self._held:
-                self._hold_if_full()
-        elif self._closed:
+    def _ws_read(self, iterating):
+        queue = self.read_queue
+        if queue and not self._ws_waiters:
+            self._ws_reads += 1
+            if iterating or self._ws_reads <= READS_IN_A_ROW:
+                future = self._ws_make_future()
+                future.set_result(self._ws_take())
+                return future
+            # A coroutine that reads by calling itself would go one deeper each time.
+            loop.call_soon(self.io_loop, self._ws_feed)
+        self._ws_reads = 0
+        if self._ws_closed and not queue:
+            future = self._ws_make_future()
             _end_read(future, iterating)
-        else:
-            self._waiters.append((future, iterating))
-            self._listener.anchor = self
-            future.add_done_callback(self._listener.check_read)
+            return future
+        future = self._ws_make_read()
+        future.give_back = self._ws_give_back
+        while self._ws_waiters and self._ws_waiters[-1][0].done():
+            self._ws_waiters.pop()  # cancelled
+        self._ws_waiters.append((future, iterating))
         return future
 
-    def _forget_read(self, future):
-        self._waiters = collections.deque(pair for pair in self._waiters if pair[0] is not future)
-        self._release_anchor()
+    def _ws_take(self):
+        """Take the next message out of the queue."""
+        message = self.read_queue.popleft()
+        delivery = self._ws_delivery
+        delivery.unread_bytes -= len(message)
+        if delivery.attention:
+            delivery.go_on()
+        return message
+
+    def _ws_feed(self):
+        """Give those who wait what there is."""
+        while self._ws_waiters and (self.read_queue or self._ws_closed):
+            future, iterating = self._ws_waiters.popleft()
+            if future.done():
+                continue  # cancelled
+            if self.read_queue:
+                future.set_result(self._ws_take())
+            else:
+                _end_read(future, iterating)
+
+    def _ws_give_back(self, message):
+        self.read_queue.appendleft(message)
+        self._ws_delivery.unread_bytes += len(message)
+        self._ws_feed()
 
     def on_message(self, message):
         """Take a message from the protocol; None when the connection is closed."""
         if self._on_message_callback is not None:
             return self._on_message_callback(message)
         if message is None:
-            self._closed = True
-        while self._waiters:
-            future, iterating = self._waiters.popleft()
-            if future.done():
-                continue  # cancelled
-            if message is not None:
+            self._ws_closed = True
+            self._ws_feed()
+            return None
+        waiters = self._ws_waiters
+        while waiters and not self.read_queue:
+            future, _ = waiters.popleft()
+            if not future.done():  # else it was cancelled
                 future.set_result(message)
-                self._release_anchor()
                 return None
-            _end_read(future, iterating)
-        if message is not None:
-            queue = self.read_queue
-            queue.append(message)
-            self._queue_bytes += len(message)
-            if len(queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES:
-                self._hold_if_full()
+        queue, delivery = self.read_queue, self._ws_delivery
+        if len(queue) >= READ_AHEAD_COUNT or delivery.unread_bytes >= READ_AHEAD_BYTES:
+            delivery.attention = True
+            if delivery.drops():
+                return None
+        queue.append(message)
+        delivery.unread_bytes += len(message)
         return None
-
-    def _hold_if_full(self):
-        held = len(self.read_queue) >= QUEUE_COUNT or self._queue_bytes >= QUEUE_BYTES
-        if held != self._held and self.protocol is not None:
-            self._held = held
-            self.protocol.hold_reading(held)
-
-    def _release_anchor(self):
-        if not self._waiters:
-            self._listener.anchor = None
 
     def on_ping(self, data):
         """Called when a ping has come; the library answers it.
@@ -289,7 +301,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         return self
 
     def __anext__(self):
-        return self._read(True)
+        return self._ws_read(True)
 
     # Sending.
 
@@ -309,42 +321,56 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
 
     def close(self, code=None, reason=None):
         """Close the connection; arguments and errors as in `WebSocketHandler.close`."""
-        if self.protocol is None:
-            return _compat.no_result(self._thread)
-        result = self.protocol.close(code, reason)
-        if result is None:
+        connection, result = self.protocol, None
+        if connection is not None:
+            result = connection.close(code, reason)
+        if self._ws_thread is None or not threads.is_elsewhere(self._ws_thread):
             self.protocol = None
+        elif connection is None:
+            result = nothing_to_do()
         return result
 
-    def _close_and_wait(self):
-        """Close the connection and return a Future that is done when it is closed."""
-        future = self._closed_future = _compat.new_future(self.io_loop)
-        if self._closed:
+    def _ws_close_and_wait(self):
+        """Close the connection and return a Future that is done when it is closed.
+
+        It is done at the latest when the peer has had its time, whatever a callback does.
+        """
+        future = self._ws_closed_future = futures.new_future(self.io_loop)
+        protocol = self._ws_protocol
+        if protocol is None:
             future.set_result(None)
         else:
-            self._listener.anchor = self  # until it is told
+            self._ws_end_timer = loop.call_later(
+                self.io_loop, CLOSE_TIMEOUT, self._ws_on_closed)
         self.close()
         return future
 
+    def _ws_on_closed(self):
+        future = self._ws_closed_future
+        if self._ws_end_timer is not None:
+            self.io_loop.remove_timeout(self._ws_end_timer)
+            self._ws_end_timer = None
+        if future is not None and not future.done():
+            future.set_result(None)
+
     def on_connection_close(self):
         """Called when the connection is over, before or after the handshake."""
-        if self._connect_future is not None:
-            self._fail_connect(StreamClosedError(real_error=self.stream.error))
-        elif not self._closed:
-            self._closed = True
+        protocol = self._ws_protocol
+        if self._ws_connect_future is not None:
+            self._ws_fail_connect(StreamClosedError(real_error=self.stream.error))
+        elif protocol is not None:
+            protocol.on_connection_close()
             self.tcp_client.close()
-            self._tell_the_end()
-            if self._closed_future is not None and not self._closed_future.done():
-                self._closed_future.set_result(None)
+            protocol.call_on_close(self.on_message, None)
+            self.protocol = self._ws_protocol = None
+            self.__dict__.pop("on_message", None)
+            self._ws_on_closed()
 
-    def _tell_the_end(self):
-        try:
-            future = _compat.as_future(self.on_message(None))
-            if future is not None:
-                future.add_done_callback(self._listener.check_callback)
-                future = None  # see `_compat.failure`
-        except _compat.CALLBACK_ERRORS:
-            self._listener._log_callback_error(*sys.exc_info())
+    def _ws_on_ping(self, data):
+        return TORNADO_4_3.ping_hook(self)(data)
+
+    def _ws_log_exception(self, *exc_info):
+        app_log.error("Uncaught exception in %s", self._ws_path, exc_info=exc_info)
 
 
 def _end_read(future, iterating):

@@ -79,7 +79,7 @@ class _OldHTTPConnection(_NoticingConnection):
 
     def headers_received(self, first_line, headers):
         if first_line.code < 200:
-            return self._refuse_response()
+            return self._ws_refuse_response()
         return super(_OldHTTPConnection, self).headers_received(first_line, headers)
 
 

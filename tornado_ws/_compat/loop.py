@@ -1,55 +1,46 @@
-"""The part of `_compat` that is about the ways into an IOLoop that each message takes."""
+"""The ways into an IOLoop.
+
+Timers and readers are registered without a context: they are the connection's, and it enters its
+own whatever Handle an event comes in. A cancelled timer would keep a context, and with it perhaps
+the handler, until its time.
+"""
 from __future__ import absolute_import, division, print_function
 
-import functools
 import sys
 
 import tornado
-from tornado.concurrent import Future
+
+from tornado_ws._compat.contexts import detached
+
+_LOCALS = "_tornado_ws"
 
 if tornado.version_info < (5,) or sys.version_info < (3,):
     # Tornado < 5.0, or Python 2: the loop is Tornado's own.
-    def future_maker(io_loop):
-        """Return what makes Futures for a loop when called."""
-        return Future
-
-    def take_events(io_loop, sock, events, handler):
-        """Have a handler called in place of the one that a socket has.
-
-        Args:
-            io_loop: The IOLoop.
-            sock: The socket, which has a handler.
-            events: What the loop listens for.
-            handler: As of ``IOLoop.add_handler``.
-        """
-        io_loop.remove_handler(sock)
-        io_loop.add_handler(sock, handler, events)
-
-    def serve_reads(io_loop, sock, function):
-        """Do nothing: a socket's handler is all that this loop calls."""
+    from tornado_ws._compat.own_loop import (call_soon, is_closed, is_reentrant,  # noqa: F401
+                                             serve_reads, take_events)
 else:
-    # Tornado >= 5.0 on Python 3: it is asyncio's, which Tornado's handlers are one step away from.
-    def future_maker(io_loop):
-        """Return what makes Futures for a loop when called."""
-        return functools.partial(Future, loop=io_loop.asyncio_loop)
+    # Tornado >= 5.0 on Python 3: it is asyncio's.
+    from tornado_ws._compat.asyncio_loop import (call_soon, is_closed, is_reentrant,  # noqa: F401
+                                                 serve_reads, take_events)
 
-    def take_events(io_loop, sock, events, handler):
-        """Have a handler called in place of the one that a socket has.
 
-        Args:
-            io_loop: The IOLoop.
-            sock: The socket, which has a handler.
-            events: What the loop listens for.
-            handler: As of ``IOLoop.add_handler``.
-        """
-        fd = sock.fileno()
-        io_loop.handlers[fd] = io_loop.handlers[fd][0], handler
+def call_later(io_loop, seconds, function, *args):
+    """Call a function later; return what ``IOLoop.remove_timeout`` takes."""
+    return detached(io_loop.call_later, seconds, function, *args)
 
-    def serve_reads(io_loop, sock, function):
-        """Have a function called when a socket can be read, without its handler.
 
-        It holds until the IOLoop is told to listen no more.
-        """
-        # Tornado < 6.1: the loop that listens is asyncio's own on every system.
-        loop = getattr(io_loop, "selector_loop", io_loop.asyncio_loop)
-        loop.add_reader(sock.fileno(), function)
+def local_to(io_loop, kind):
+    """Return the one object of a kind that a loop has; make it if there is none.
+
+    It is kept by the loop itself: a registry of loops would keep them, since such objects refer to
+    their loop.
+
+    Args:
+        io_loop: The IOLoop.
+        kind: A class, called with the loop.
+    """
+    locals_ = io_loop.__dict__.setdefault(_LOCALS, {})
+    found = locals_.get(kind)
+    if found is None:
+        found = locals_[kind] = kind(io_loop)
+    return found

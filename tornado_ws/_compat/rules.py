@@ -1,10 +1,13 @@
 """The part of `_compat` that is about the rules of the installed Tornado's websocket module."""
 from __future__ import absolute_import, division, print_function
 
+import operator
+import warnings
+
 import tornado
 from tornado.log import gen_log
 
-from tornado_ws import _compat
+from tornado_ws._compat.futures import decided
 
 
 def _finish_at_upgrade(handler):
@@ -30,7 +33,7 @@ def _capped_ping_timeout(interval, timeout):
 
 def _allow_origin_by_fetch_site(handler):
     return handler._check_cross_origin(
-        lambda origin: _compat.decided("check_origin", handler.check_origin(origin))) is None
+        lambda origin: decided("check_origin", handler.check_origin(origin))) is None
 
 
 def _check_trusted_origin(handler, origin):
@@ -45,6 +48,14 @@ else:
     DEFAULT_MESSAGE_LIMIT = 10 * 1024 * 1024
 
 
+def warn_of_callback():
+    """Warn of ``websocket_connect(callback=...)`` where the installed Tornado does."""
+    if tornado.version_info >= (6, 5):
+        # Tornado >= 6.5: it will go in 7.0.
+        warnings.warn("The callback argument to websocket_connect is deprecated. "
+                      "Use the returned Future instead.", DeprecationWarning, stacklevel=3)
+
+
 def installed_rules():
     """Return where the installed Tornado's websocket module departs from 4.3's.
 
@@ -56,7 +67,8 @@ def installed_rules():
     if version >= (4, 5):
         # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a
         # finished response, logged like any other; pings have settings.
-        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade,
+        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade, setting=getattr,
+                     ping_hook=operator.attrgetter("on_ping"),
                      ping_timeout=_generous_ping_timeout)
     if version >= (5, 1):
         # Tornado >= 5.1: the same for open; errors go through the handler's log_exception.

@@ -1,37 +1,54 @@
 """Events to callbacks: in order, in batches, with flow control.
 
 Theory of operation. The transport hands over bytes, `_sansio.connection.Connection` makes events
-of them, and each batch of events is delivered under a cork, so that the answers leave in one
-piece. A message goes to ``handler.on_message`` at once, unless an earlier callback is still
-being awaited (``_awaited``): then it waits in ``_queue``, in order, while control frames go on
-being handled. When the queue is full, or a batch was left unfinished, the transport is paused;
-the rest follows in later turns of the loop, so that one connection cannot starve the others.
+of them, and each batch of events is delivered in the connection's context, while the transport
+gathers the answers. A message goes to ``handler.on_message`` at once, unless an earlier callback is
+still being awaited: then it waits in the read-ahead, in order, while control frames go on being
+handled. The read-ahead is bounded in every state, and what a client has not read yet counts in it.
 
-What ends the events, a close frame or a protocol error, is noticed at once and handled when the
-messages before it have been: so what they are answered with is still sent. It does not wait for
-long: `END_TURNS`, or `END_GRACE` while a callback is being awaited; and not at all where it comes
-alone and nobody is known to be at work on an answer.
+What may happen depends on the state, which only goes forward:
 
-When the connection is *lost*, nothing more can be received; once the queue is delivered the
-handler is told, exactly once, and let go.
+========  ==================  =====================  ===========================================
+state     what comes in       a read-ahead that      once nothing waits for a callback
+                              is full
+========  ==================  =====================  ===========================================
+OPEN      is delivered        pauses reading; after  reading goes on
+                              our own close frame,
+                              drops what comes
+ENDING    is dropped: a       cannot be              what ended it is handled: the close frame is
+          close frame or an                          answered, the error gets its close frame
+          error came before                          (after `END_GRACE` in any case)
+LOST      nothing comes       cannot be              the application is told; a callback has
+                                                     `CALLBACK_GRACE` until then
+TOLD      nothing comes       cannot be              nothing
+========  ==================  =====================  ===========================================
+
+More than one batch, or more than a turn's messages, is left for later turns of the loop, so that
+one connection cannot starve the others. A callback that runs the loop itself (as with nest_asyncio)
+finds its own connection at rest: what comes meanwhile is kept until it returns.
 """
 from __future__ import absolute_import, division, print_function
 
 import collections
 import sys
 
-from tornado_ws import _compat
-from tornado_ws._connection.runner import Runner
-from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR, Connection
-from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, mask_bytes
+from tornado.log import gen_log
+
+from tornado_ws._compat import futures, loop, tasks
+from tornado_ws._connection.deadline import Deadline
+from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR
+from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE
 from tornado_ws._stream.transport import LARGE_READ_SIZE, READ_SIZE
 
-READ_AHEAD_COUNT = 256  # messages that may wait for a callback
+READ_AHEAD_COUNT = 256  # messages that may wait for a callback, or for who reads them
 READ_AHEAD_BYTES = 1024 * 1024
 END_TURNS = 3           # of the loop, in which a reader answers what came before the end
-END_GRACE = 1.0         # seconds at most for callbacks to do so
+END_GRACE = 4.0         # seconds at most for callbacks to do so
+CALLBACK_GRACE = 5.0    # seconds for each callback once the connection is lost
 
-_CoroutineType = _compat.CoroutineType
+OPEN, ENDING, LOST, TOLD = range(4)
+
+_CoroutineType = tasks.CoroutineType
 
 
 class _AlwaysOpen(object):
@@ -40,293 +57,400 @@ class _AlwaysOpen(object):
     socket = True
 
 
-class WebSocketProtocol(object):
-    """What does not depend on the protocol's version: a handler, and the callbacks that it gets.
+class Delivery(object):
+    """Delivers what one connection receives.
 
     Args:
-        handler: The `WebSocketHandler`, or what stands for a client connection.
-        is_client: Whether this end is the client.
-        max_message_size: In bytes; None for the stream's ``max_buffer_size``.
+        protocol: The `WebSocketProtocol13`: it handles control frames and ends.
+        core: The `_sansio.connection.Connection`.
+        callbacks: The `Callbacks`.
+        serial: Whether an awaitable that on_message returns holds back the next message: a pair,
+            for a Future and for any other awaitable.
 
     Attributes:
-        stream: The IOStream, once the handshake is done.
-        client_terminated: Whether the peer has ended its side (in either role; 4.3's name).
-        server_terminated: Whether this end has sent its close frame.
+        state: OPEN, ENDING, LOST or TOLD.
+        transport: The transport; whoever makes it sets this.
+        unread: Messages that were delivered to a client and not read yet, a sized container.
+        unread_bytes: How many bytes they have.
+        held: Whether nothing is delivered yet, until `release`.
+        attention: Whether there is more to think of after a batch than the next read.
     """
 
-    # Of what most connections never have the default stands here: an instance with few attributes
-    # is smaller, and quicker to reach. What each message asks for it has itself.
-    stream = None
-    _transport = None
-    _queue_bytes = 0
-    _pending = 0         # Futures of callbacks, not done
-    _awaited = None      # the Future of a callback that holds back messages
-    _scheduled = False   # whether _continue will be called
-    _end_turns = 0
-    _end_timer = None
-    _told = False        # the handler knows that it is over
+    __slots__ = ("state", "transport", "unread", "unread_bytes", "held", "attention", "_protocol",
+                 "_core", "_callbacks", "_handler", "_serial", "_hold", "_awaited", "_controls",
+                 "_pending", "_queue", "_queue_bytes", "_early", "_end", "_end_turns", "_deadline",
+                 "_scheduled", "_failed")
 
-    def __init__(self, handler, is_client, max_message_size):
-        self.handler = handler
-        self._core = Connection(is_client, max_message_size,
-                                _compat.websocket_mask or mask_bytes)
-        self.client_terminated = self.server_terminated = False
-        self._failed = False      # a callback failed: nothing more is delivered
+    def __init__(self, protocol, core, callbacks, serial):
+        self.state = OPEN
+        self.transport = None
+        self.unread = ()
+        self.unread_bytes = 0
+        self.held = False
+        self.attention = True     # reading has not begun
+        self._protocol = protocol
+        self._core = core
+        self._callbacks = callbacks
+        self._handler = protocol.handler
+        self._serial = serial
         self._hold = False        # whether messages go to the queue
-        self._held = False        # whether the handler's side wants no more for now
-        self._runner = None       # of coroutines, where there are any
-        self._queue = ()
-        self._end = None          # the close frame or error that ends the events
-        self._lost = False
+        self._awaited = None      # the Future of the callback that holds them back
+        self._controls = 0        # callbacks of control frames that are not done
+        self._pending = 0         # callbacks of messages that are not done and hold nothing back
+        self._queue = ()          # a deque, once there is something to queue
+        self._queue_bytes = 0
+        self._early = b""         # what came while a callback ran the loop
+        self._end = None          # the event that ended them, until it is handled
+        self._end_turns = 0
+        self._deadline = None     # until which callbacks have time
+        self._scheduled = False
+        self._failed = False      # a callback failed: nothing more is delivered
 
-    # What a version adds.
+    # In batches.
 
-    def _notice_end(self, opcode, data):
-        """Take notice of what ends the events, before it is handled."""
-        raise NotImplementedError
-
-    def _handle_message(self, opcode, data):
-        """Handle a control frame, or the error that ends the events."""
-        raise NotImplementedError
-
-    def _callback_failed(self, *exc_info):
-        """End the connection because a callback failed.
+    def receive(self, data):
+        """Take the bytes of one read.
 
         Args:
-            *exc_info: As of ``sys.exc_info()``.
+            data: bytes; ``b""`` to go on with what the core still has.
         """
-        raise NotImplementedError
-
-    # Callbacks.
-
-    def _run_callback(self, callback, *args):
-        """Call a callback for which nothing waits; if it fails the connection ends."""
+        transport, core = self.transport, self._core
+        if transport.batching or self.held:
+            self._early += data
+            transport.pause()
+            return
+        transport.batching = True
         try:
-            result = callback(*args)
+            self._callbacks.run(self._dispatch, core.receive_data(data))
+        except BaseException:
+            self._callbacks.failed(*sys.exc_info())
+        finally:
+            transport.batching = False
+            transport.flush()
+            if core.bytes_missing > READ_SIZE:
+                transport.read_size = min(core.bytes_missing, LARGE_READ_SIZE)
+            elif transport.read_size != READ_SIZE:
+                transport.read_size = READ_SIZE
+            if self.attention or core.backlog:
+                self.go_on()
+
+    def _batch(self, function, *args):
+        """Call a function of ours that calls the application, as one batch."""
+        transport = self.transport
+        transport.batching = transport.last = True
+        transport.wrote = None
+        try:
+            self._callbacks.enter(function, *args)
+        finally:
+            transport.batching = False
+            transport.flush()
+            self.go_on()
+
+    def open(self, serial, function, *args):
+        """Call ``open``, after what has been gathered already, as the first batch.
+
+        Args:
+            serial: Whether what it returns holds back the first message: a pair, for a Future and
+                for any other awaitable.
+            function: Calls it.
+            *args: Its arguments.
+        """
+        transport = self.transport
+        transport.batching = transport.last = True
+        transport.wrote = None
+        try:
+            result = self._callbacks.run(function, *args)
             if result is not None:
-                self._settle(result)
-                result = None  # see `_compat.failure`
-        except _compat.CALLBACK_ERRORS:
-            self._callback_failed(*sys.exc_info())
+                native = type(result) is _CoroutineType
+                future = self._callbacks.settle_open(result)
+                if future is not None:
+                    self._watch(future, serial[native or future is not result])
+                result = future = None  # see `futures.failure`
+        except BaseException:
+            result = future = None
+            self._callbacks.failed(*sys.exc_info())
         finally:
-            self._leave_task()
-
-    def _leave_task(self):
-        if self._runner is not None:
-            self._runner.leave()
-
-    def _settle(self, result):
-        """Take care of what a callback returned.
-
-        Returns:
-            A Future that is not done yet, or None.
-
-        Raises:
-            Exception: What a coroutine failed with in its first step.
-        """
-        if type(result) is _CoroutineType:
-            if self._runner is None:
-                self._runner = Runner(self._transport.io_loop)
-            future = self._runner.start(result)
-        else:
-            future = _compat.as_future(result)
-        if future is None:
-            return None
-        if future.done():
-            self._check_callback(future)
-            return None
-        self._pending += 1
-        future.add_done_callback(self._on_callback_done)
-        return future
-
-    def _check_callback(self, future):
-        exc_info = _compat.failure(future)
-        if exc_info is not None:
-            self._callback_failed(*exc_info)
-
-    def _on_callback_done(self, future):
-        self._pending -= 1
-        awaited = self._awaited is future
-        if awaited:
-            self._awaited = None
-        self._check_callback(future)
-        if awaited:
-            self._deliver_queue()
-
-    # Delivery.
-
-    def _on_data(self, data):
-        core = self._core
-        self._deliver(core.receive_data(data))
-        if core.bytes_missing > READ_SIZE:
-            self._transport.read_size = min(core.bytes_missing, LARGE_READ_SIZE)
-        elif self._transport.read_size != READ_SIZE:
-            self._transport.read_size = READ_SIZE
-
-    def _deliver(self, events):
-        """Hand one batch of events to the handler; send the answers together."""
-        transport = self._transport
-        transport.cork()
-        try:
-            self._dispatch(events)
-        finally:
-            if self._runner is not None:
-                self._runner.leave()
-            transport.uncork()
-        self._go_on()
-
-    def _deliver_queue(self):
-        self._hold = False
-        self._transport.cork()
-        try:
-            for _ in range(min(BATCH_EVENTS, len(self._queue))):
-                payload = self._queue.popleft()
-                self._queue_bytes -= len(payload)
-                self._dispatch(((OP_BINARY, payload),))
-                if self._hold or self._failed:
-                    break
-        finally:
-            self._leave_task()
-            self._transport.uncork()
-        if self._queue:
-            self._hold = True
-        self._go_on()
+            transport.batching = False
+            transport.flush()
+            self.go_on()
 
     def _dispatch(self, events):
         # A stream that a callback closes ends the batch; one that was closed before does not.
-        stream = self.stream
+        transport, handler = self.transport, self._handler
+        stream = transport.stream
         if stream.socket is None:
             stream = _AlwaysOpen
-        handler = self.handler
+        left = len(events)
+        transport.last = False
         for opcode, payload in events:
+            left -= 1
+            if not left:
+                transport.last = True
+            transport.wrote = None
             if opcode > OP_BINARY:
-                self._dispatch_control(opcode, payload, events)
+                self._dispatch_control(opcode, payload, len(events) == 1)
             elif self._hold:
                 self._enqueue(payload)
             else:
-                try:
-                    result = handler.on_message(payload)
-                    if result is not None:
-                        self._await(result, handler._serial_messages)
-                        result = None  # see `_compat.failure`
-                except _compat.CALLBACK_ERRORS:
-                    self._callback_failed(*sys.exc_info())
+                self._deliver(handler, payload)
             if self._failed or stream.socket is None:
                 break
 
-    def _enqueue(self, payload):
-        if not (self.server_terminated and self._is_full()):
-            if not self._queue:
-                self._queue = collections.deque()
-            self._queue.append(payload)
-            self._queue_bytes += len(payload)
+    def _deliver(self, handler, message):
+        try:
+            result = handler.on_message(message)
+            if result is not None:
+                native = type(result) is _CoroutineType
+                future = self._callbacks.settle(result)
+                if future is not None:
+                    self._watch(future, self._serial[native or future is not result])
+                result = future = None  # see `futures.failure`
+        except BaseException:
+            result = future = None
+            self._callbacks.failed(*sys.exc_info())
 
-    def _is_full(self):
-        return len(self._queue) >= READ_AHEAD_COUNT or self._queue_bytes >= READ_AHEAD_BYTES
-
-    def _dispatch_control(self, opcode, data, events):
-        if opcode != OP_CLOSE and opcode != PROTOCOL_ERROR:
-            self._handle_message(opcode, data)
-            return
-        self._notice_end(opcode, data)
-        if len(events) > 1 or self._queue or self._pending or self.handler._answers_later:
-            self._end = opcode, data
-            self._end_turns = END_TURNS
-            self._end_timer = self._transport.io_loop.call_later(END_GRACE, self._handle_end)
+    def _watch(self, future, serial):
+        """Take notice of a callback that is not done."""
+        if serial:
+            self._awaited = future
+            self._hold = True
+            futures.on_done(self._protocol.io_loop, future, self._on_awaited_done)
         else:
-            self._handle_message(opcode, data)
+            self._pending += 1
+            futures.on_done(self._protocol.io_loop, future, self._on_pending_done)
+        self.attention = True
+        # It may wait for the peer's answer to what it wrote.
+        self.transport.flush()
+
+    def _on_pending_done(self, future):
+        self._pending -= 1
+        self._check(future)
+        self._let_go()
+
+    def _on_awaited_done(self, future):
+        if self._awaited is not future:
+            futures.failure(future)  # it took too long, and is no error any more
+            return
+        self._awaited = None
+        self._check(future)
+        if self.state == LOST:
+            self._cancel_deadline()
+        if self._queue and not self.transport.batching:
+            self._batch(self._deliver_queue)
+        else:
+            self._hold = bool(self._queue)
+            self.go_on()
+
+    def _check(self, future):
+        failure = futures.failure(future)
+        if failure is not None:
+            self._callbacks.enter(self._fail_with, failure)
+
+    def _fail_with(self, failure):
+        if isinstance(failure[1], Exception):
+            self._callbacks.failed(*failure)
+            return
+        try:
+            self._callbacks.failed(*failure)
+        except (KeyboardInterrupt, SystemExit):
+            pass  # the Task has raised it already
+
+    def _deliver_queue(self):
+        self._hold = False
+        transport, handler, queue = self.transport, self._handler, self._queue
+        transport.last = False
+        for _ in range(min(BATCH_EVENTS, len(queue))):
+            message = queue.popleft()
+            self._queue_bytes -= len(message)
+            transport.last = not queue
+            transport.wrote = None
+            self._deliver(handler, message)
+            if self._hold or self._failed:
+                break
+        if self._queue:
+            self._hold = True
+
+    # Control frames, and the end.
+
+    def _dispatch_control(self, opcode, data, alone):
+        if opcode != OP_CLOSE and opcode != PROTOCOL_ERROR:
+            self._protocol._handle_message(opcode, data)
+            return
+        self._protocol.notice_end(opcode, data)
+        self.state = ENDING
+        self._end = opcode, data
+        self.attention = True
+        if alone and not (self._queue or self._pending or self._awaited or self._controls
+                          or self._protocol.answers_later):
+            self._handle_end()
+        else:
+            self._end_turns = END_TURNS
+            self._deadline = Deadline(self._protocol.io_loop, END_GRACE, self._end_waiting)
+
+    def call(self, callback, *args):
+        """Call a callback for which no message waits; within a batch."""
+        try:
+            result = callback(*args)
+            if result is not None:
+                future = self._callbacks.settle(result)
+                if future is not None:
+                    self._controls += 1
+                    self.attention = True
+                    futures.on_done(self._protocol.io_loop, future, self._on_control_done)
+                result = future = None  # see `futures.failure`
+        except BaseException:
+            result = future = None
+            self._callbacks.failed(*sys.exc_info())
+
+    def _on_control_done(self, future):
+        self._controls -= 1
+        self._check(future)
+        self.go_on()
+        self._let_go()
+
+    def _end_waiting(self):
+        self._deadline = None
+        if self._end is not None:
+            self._batch(self._handle_end)
 
     def _handle_end(self):
-        end = self._end
-        self._forget_end()
-        self._handle_message(*end)
-        self._go_on()
+        self._cancel_deadline()
+        end, self._end = self._end, None
+        self._protocol._handle_message(*end)
 
-    def _forget_end(self):
-        if self._end is not None:
-            self._end = None
-            self._transport.io_loop.remove_timeout(self._end_timer)
+    def _cancel_deadline(self):
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-    def _await(self, result, serial):
-        """Hold back messages until what a callback returned is done.
+    def stop(self):
+        """Deliver nothing more: a callback failed."""
+        self._failed = True
+        self._queue = ()
+        self._queue_bytes = 0
+        self._early = b""
+        self._core.discard()
 
-        Args:
-            result: What it returned, not None.
-            serial: Whether to wait: a pair, for a Future and for any other awaitable.
+    def lose(self):
+        """Take notice that nothing more can be received."""
+        if self.state >= LOST:
+            return
+        self.state = LOST
+        self._end = None
+        self._cancel_deadline()
+        self.attention = True
+        if not self.transport.batching:
+            self.go_on()
 
-        Raises:
-            Exception: What a coroutine failed with in its first step.
-        """
-        native = type(result) is _CoroutineType
-        if native and self._runner is not None:
-            result = self._runner.start(result)
-            if result is None:
-                return  # as most are; this way is the shortest for them
-        future = self._settle(result)
-        if future is not None:
-            if serial[native or future is not result]:
-                self._awaited = future
-                self._hold = True
-            # The callback may wait for the peer's answer to what it wrote.
-            self._transport.flush()
+    # What comes next.
 
-    def _go_on(self):
+    def release(self):
+        """Begin to deliver."""
+        self.held = False
+        self.go_on()
+
+    def is_full(self):
+        """Tell whether as much waits as may."""
+        return (len(self._queue) + len(self.unread) + self._controls >= READ_AHEAD_COUNT
+                or self._queue_bytes + self.unread_bytes >= READ_AHEAD_BYTES)
+
+    def drops(self):
+        """Tell whether a message that cannot be delivered now is dropped: C25, C42."""
+        return self._protocol.server_terminated and self.state == OPEN and self.is_full()
+
+    def _enqueue(self, message):
+        if self.drops():
+            return
+        if not self._queue:
+            self._queue = collections.deque()
+        self._queue.append(message)
+        self._queue_bytes += len(message)
+
+    def go_on(self):
         """Decide what comes next: work on in a later turn, wait, the end, or read."""
-        queue, backlog = self._queue, self._core.backlog
-        wait = (self._held or queue and self._is_full()) and not self.server_terminated
-        if (queue and self._awaited is None) or (backlog and not wait):
+        transport, queue = self.transport, self._queue
+        if transport.batching or self.held or self.state == TOLD:
+            return  # who holds it comes back
+        self.attention = True
+        idle = self._awaited is None
+        full = self.is_full() and not self._protocol.server_terminated and self.state == OPEN
+        if self._early or (self._core.backlog and not full):
+            transport.pause()
             self._schedule()
-        elif self._lost:
-            if not queue and not backlog:
-                self._tell_in_turn()
-        elif self._end is not None and self._awaited is None:
+        elif queue and idle:
             self._schedule()
-        elif wait:
-            self._transport.pause()
-        elif self._transport.paused:
-            self._transport.resume()
+        elif self.state == LOST:
+            self._tell_in_time()
+        else:
+            if idle and self._end is not None:
+                self._schedule()
+            if full:
+                transport.pause()
+            elif transport.paused:
+                transport.resume()
+            self.attention = (full or self._hold or self._controls > 0
+                              or self.state != OPEN)
 
     def _schedule(self):
-        self._transport.pause()
         if not self._scheduled:
             self._scheduled = True
-            _compat.call_soon(self._transport.io_loop, self._continue)
+            loop.call_soon(self._protocol.io_loop, self._continue)
 
     def _continue(self):
         self._scheduled = False
-        if self._awaited is None and self._queue:
-            self._deliver_queue()
-        elif self._awaited is None and self._end is not None:
+        if self.transport.batching:
+            self.attention = True  # a callback runs the loop
+        elif self._early:
+            early, self._early = self._early, b""
+            self.receive(early)
+        elif self._core.backlog:
+            self.receive(b"")
+        elif self._queue and self._awaited is None:
+            self._batch(self._deliver_queue)
+        elif self.state == LOST:
+            self._tell()
+        elif self._end is not None and self._awaited is None:
             self._end_turns -= 1
-            if self._end_turns:
-                self._go_on()
+            if self._end_turns > 0:
+                self._schedule()
             else:
-                self._handle_end()
+                self._batch(self._handle_end)
         else:
-            self._deliver(self._core.receive_data(b""))
+            self.go_on()
 
-    def hold_reading(self, held):
-        """Say whether the handler's side has more messages than it wants."""
-        self._held = held
-        if not held:
-            self._go_on()
-
-    def _lose(self):
-        """Take notice that nothing more can be received."""
-        self._lost = True
-        self._end_turns = END_TURNS
-        self._forget_end()
-        self._go_on()
-
-    def _tell_in_turn(self):
-        if self._awaited is not None and self.handler._ends_in_order:
-            return  # the end is told as the last message
-        # A callback that is being awaited may not have begun yet.
-        if self._awaited is not None and self._end_turns:
-            self._end_turns -= 1
+    def _tell_in_time(self):
+        if self._awaited is None:
             self._schedule()
-        elif not self._told:
-            self._told = True
-            if self._runner is not None:
-                self._runner.stop()
-            self.handler.on_connection_close()
+        elif self._deadline is None:
+            self._deadline = Deadline(self._protocol.io_loop, CALLBACK_GRACE, self._give_up)
+
+    def _give_up(self):
+        self._deadline = None
+        dropped = len(self._queue)
+        while self._core.backlog:
+            dropped += sum(opcode <= OP_BINARY for opcode, _ in self._core.receive_data(b""))
+        self.stop()
+        self._awaited = None
+        if dropped:
+            gen_log.warning("%s: a callback took over %d s after the connection was lost; %d "
+                            "messages were dropped", self._protocol.path, CALLBACK_GRACE, dropped)
+        self.go_on()
+
+    def _tell(self):
+        if self._awaited is not None:
+            self.go_on()
+            return
+        self.state = TOLD
+        transport = self.transport
+        transport.batching = True
+        try:
+            self._callbacks.enter(self._protocol.tell)
+        finally:
+            transport.batching = False
+            self._let_go()
+
+    def _let_go(self):
+        """Let go of the application, once the errors of all its callbacks have been seen."""
+        if self.state == TOLD and not self._pending and not self._controls:
+            self._callbacks.forget()
+            self._handler = self._protocol.handler = None

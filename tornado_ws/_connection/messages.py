@@ -3,7 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 from tornado.escape import json_encode
 
-from tornado_ws._compat import unicode_type
+from tornado_ws._compat.data import unicode_type
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.frames import OP_BINARY, OP_TEXT
 

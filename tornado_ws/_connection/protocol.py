@@ -1,35 +1,67 @@
 """RFC 6455 between a handler (or client connection) and its IOStream.
 
-What is received is delivered by the base class, `_delivery.WebSocketProtocol`; here are the
-opening handshake, control frames, sending, and the end, which comes in two steps. *Closing*: no
-more is sent (`is_closing`), because either side sent a close frame, the connection was failed,
-or the stream was closed. *Lost*: no more can be received either.
+What is received is delivered by a `delivery.Delivery`; here are the opening handshake, control
+frames, sending, and the end, which comes in two steps. *Closing*: no more is sent (`is_closing`),
+because either side sent a close frame, the connection was failed, or the stream was closed. *Lost*:
+no more can be received either.
 """
 from __future__ import absolute_import, division, print_function
 
 import operator
-import sys
 
 from tornado.escape import utf8
 from tornado.iostream import StreamBufferFullError
 from tornado.log import gen_log
 
-from tornado_ws import _compat
-from tornado_ws._connection.delivery import WebSocketProtocol
+from tornado_ws._compat.contexts import request_context
+from tornado_ws._compat.data import unicode_type, websocket_mask
+from tornado_ws._compat.futures import decided, on_done
+from tornado_ws._compat.threads import current_thread
+from tornado_ws._connection.callbacks import Callbacks
+from tornado_ws._connection.deadline import Deadline
+from tornado_ws._connection.delivery import LOST, OPEN, Delivery
 from tornado_ws._connection.keepalive import Keepalive
 from tornado_ws._connection.messages import encode_message
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import deflate, handshake, headers
-from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, OP_BINARY, OP_CLOSE, OP_PING,
-                                       OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK)
+from tornado_ws._sansio.connection import Connection
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, MAX_CONTROL_PAYLOAD, OP_BINARY,
+                                       OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2,
+                                       RSV3, RSV_MASK, mask_bytes)
 from tornado_ws._sansio.utf8 import encode as encode_text
 from tornado_ws._stream.direct import LARGE_PIECE, open_transport
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
 
-_current_thread = _compat.current_thread
-_unicode_type = _compat.unicode_type
+
+class WebSocketProtocol(object):
+    """What does not depend on the protocol's version: a handler and its stream.
+
+    Args:
+        handler: The `WebSocketHandler` or `WebSocketClientConnection`.
+
+    Attributes:
+        stream: The IOStream, once the handshake is done.
+        client_terminated: Whether the peer has ended its side (in either role; 4.3's name).
+        server_terminated: Whether this end has sent its close frame.
+    """
+
+    stream = None
+
+    def __init__(self, handler):
+        self.handler = handler
+        self.client_terminated = self.server_terminated = False
+
+    def _abort(self):
+        """Close the socket without a word."""
+        self.client_terminated = self.server_terminated = True
+        if self.stream is not None:
+            self.stream.close()
+
+    def on_connection_close(self):
+        """Take notice that the handler is done with the connection."""
+        self._abort()
 
 
 class WebSocketProtocol13(WebSocketProtocol):
@@ -58,18 +90,24 @@ class WebSocketProtocol13(WebSocketProtocol):
     selected_subprotocol = None
     close_code = None
     close_reason = None
-    _thread = None
+    io_loop = None
+    answers_later = False  # whether messages are answered by who reads them later
+    _transport = None
+    _delivery = None
+    _callbacks = None
+    thread = None          # what tells which thread is the loop's
     _keepalive = None
-    _heard = None         # how far messages had come when the last ping went out
-    _waiting = None       # the timer of the closing handshake
-    _pong_future = None   # the pong under way
+    _heard = None          # how far messages had come when the last ping went out
+    _waiting = None        # the time limit of the closing handshake
+    _pong_future = None    # the pong under way
     _pending_pong = None
 
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
                  max_message_size=None, ping_interval=None, ping_timeout=0):
-        super(WebSocketProtocol13, self).__init__(handler, mask_outgoing, max_message_size)
+        super(WebSocketProtocol13, self).__init__(handler)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
+        self._core = Connection(mask_outgoing, max_message_size, websocket_mask or mask_bytes)
         self.mask_outgoing = mask_outgoing
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
@@ -114,22 +152,16 @@ class WebSocketProtocol13(WebSocketProtocol):
                 parameters, extension = agreed
                 self._enable_deflate("server", parameters)
         answer = handshake.response_headers(key, self.selected_subprotocol, extension)
-        head, stream = handler._switch_protocols(answer)
-        self._start(stream)
+        head, stream = handler._ws_switch_protocols(answer)
+        self.begin(stream, request_context())
         if stream.closed():  # the client left during prepare
             self._core.discard()
             return
-        self._transport.cork()
-        try:
-            self._transport.write(head)
-            self._open()
-        finally:
-            self._transport.uncork()
-        self._go_on()
+        self._transport.gather(head)
+        self._delivery.open(handler._ws_serial_open, handler._ws_open, self)
 
     def _select_subprotocol(self, offered):
-        selected = _compat.decided("select_subprotocol",
-                                   self.handler.select_subprotocol(offered))
+        selected = decided("select_subprotocol", self.handler.select_subprotocol(offered))
         if selected:
             if selected not in offered:
                 raise ValueError("select_subprotocol returned %r, which the client did not offer"
@@ -140,17 +172,6 @@ class WebSocketProtocol13(WebSocketProtocol):
         options = self._compression_options
         compressor, decompressor = deflate.create_codecs(role, parameters, options, None)
         self._core.enable_deflate(compressor, decompressor, options.get("min_size", 0))
-
-    def _open(self):
-        try:
-            result = self.handler._open(self)
-            if result is not None:
-                self._await(result, self.handler._serial_open)
-                result = None  # see `_compat.failure`
-        except _compat.CALLBACK_ERRORS:
-            self._callback_failed(*sys.exc_info())
-        finally:
-            self._leave_task()
 
     # The opening handshake of a client.
 
@@ -172,40 +193,75 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._enable_deflate("client", deflate.accept_response(params, options))
         self.selected_subprotocol = subprotocol
 
-    def _start(self, stream):
-        """Go over from HTTP to frames."""
+    def begin(self, stream, context):
+        """Go over from HTTP to frames.
+
+        Args:
+            stream: The IOStream.
+            context: What callbacks run in: see `_compat.contexts.request_context`.
+
+        Returns:
+            The `Delivery`; reading has not begun.
+        """
         self.stream = stream
-        self._thread = _current_thread()
+        self.io_loop = stream.io_loop
         if self._core.max_message_size is None:
             self._core.max_message_size = stream.max_buffer_size
         if not stream.closed():
             stream.set_nodelay(True)
-        self._transport = open_transport(stream, self._on_data, self._on_transport_close)
+        self._callbacks = Callbacks(self.io_loop, self, context)
+        self.thread = self._callbacks.thread
+        self._delivery = delivery = Delivery(self, self._core, self._callbacks,
+                                             self.handler._ws_serial_messages)
+        self._transport = delivery.transport = open_transport(
+            stream, delivery.receive, self._on_transport_close)
         if self.ping_interval:
             self._keepalive = Keepalive(
-                self._transport.io_loop, self.ping_interval, self.ping_timeout,
+                self.io_loop, self.ping_interval, self.ping_timeout,
                 self._send_keepalive, self._on_ping_timeout)
+        return delivery
+
+    # What Delivery asks for.
+
+    @property
+    def path(self):
+        """The path of the request, for log lines."""
+        return self.handler._ws_path
 
     def _handle_message(self, opcode, data):
         """Handle a control frame, or the end that a protocol error makes."""
         if opcode == OP_PING:
             self._send_pong(data)
-            self._run_callback(self.handler.on_ping, data)
+            self._delivery.call(self.handler._ws_on_ping, data)
         elif opcode == OP_PONG:
             if self._keepalive is not None:
                 self._keepalive.received_pong()
-            self._run_callback(self.handler.on_pong, data)
+            self._delivery.call(self.handler.on_pong, data)
         elif opcode == OP_CLOSE:
             self._receive_close(*data)
         else:
             gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
 
-    def _notice_end(self, opcode, data):
+    def notice_end(self, opcode, data):
+        """Take notice of what ends the events, before it is handled."""
         if opcode == OP_CLOSE:
             self._stop_keepalive()
             self.close_code, self.close_reason = data
             self.handler.close_code, self.handler.close_reason = data
+
+    def tell(self):
+        """Tell the application that the connection is over; called once, as its last callback."""
+        self.handler.on_connection_close()
+
+    def call_on_close(self, on_close, *args):
+        """Call the callback for the end; nothing waits for it, and its errors are logged.
+
+        Args:
+            on_close: The callback.
+            *args: Its arguments.
+        """
+        self._delivery.call(on_close, *args)
 
     def _receive_close(self, code, _):
         self.client_terminated = True
@@ -227,7 +283,7 @@ class WebSocketProtocol13(WebSocketProtocol):
             except (WebSocketClosedError, StreamBufferFullError):
                 return
             if not self._pong_future.done():
-                self._pong_future.add_done_callback(self._on_pong_sent)
+                on_done(self.io_loop, self._pong_future, self._on_pong_sent)
 
     def _on_pong_sent(self, future):
         pending, self._pending_pong = self._pending_pong, None
@@ -235,11 +291,13 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._send_pong(pending)
 
     def _send_keepalive(self):
+        """Send a ping; return its Future, or None if the connection is over."""
         self._heard = self._progress()
         try:
-            self._write_frame(True, OP_PING, b"")
+            return self._write_frame(True, OP_PING, b"")
         except (WebSocketClosedError, StreamBufferFullError):
             self._abort()
+            return None
 
     def _progress(self):
         return self._core.message_bytes_in, self._core.bytes_missing
@@ -262,15 +320,20 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Send a message; see `WebSocketHandler.write_message`."""
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
-        if _current_thread() != self._thread:
-            return self._from_thread(self.write_message, message, binary)
         kind = type(message)
         if kind is bytes:  # what encode_message does, without the call
             opcode, payload = OP_BINARY if binary else OP_TEXT, message
-        elif kind is _unicode_type:
+        elif kind is unicode_type:
             opcode, payload = OP_BINARY if binary else OP_TEXT, encode_text(message)
         else:
             opcode, payload = encode_message(message, binary)
+        if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
+            return self._callbacks.call_in_loop(self._send_message, opcode, payload)
+        return self._send_message(opcode, payload)
+
+    def _send_message(self, opcode, payload):
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
         try:
             if len(payload) < LARGE_PIECE:
                 return self._transport.write(self._core.send_message(opcode, payload))
@@ -283,9 +346,18 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Send a ping; see `WebSocketHandler.ping`."""
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
-        if _current_thread() != self._thread:
-            return self._from_thread(self.write_ping, data)
-        self._write_frame(True, OP_PING, utf8(data))
+        data = utf8(data)
+        if len(data) > MAX_CONTROL_PAYLOAD:
+            raise ValueError("control frame payload has %d bytes, at most %d fit"
+                             % (len(data), MAX_CONTROL_PAYLOAD))
+        if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
+            return self._callbacks.call_in_loop(self._send_ping, data)
+        return self._send_ping(data)
+
+    def _send_ping(self, data):
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
+        self._write_frame(True, OP_PING, data)
 
     def _write_frame(self, fin, opcode, data, flags=0):
         return self._write(self._core.send_frame((FIN if fin else 0) | opcode | flags, data))
@@ -297,9 +369,6 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._abort()
             raise
 
-    def _from_thread(self, function, *args):
-        return _compat.call_in_loop(self._transport.io_loop, function, *args)
-
     def set_nodelay(self, value):
         """Set or clear TCP_NODELAY; it is set when the connection opens."""
         self.stream.set_nodelay(value)
@@ -308,24 +377,25 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def is_closing(self):
         """Tell whether nothing can be sent any more."""
-        return (self.server_terminated or self.client_terminated or self._end is not None
-                or self.stream is None or self.stream.closed())
+        return (self.server_terminated or self.client_terminated or self.stream is None
+                or self._delivery.state != OPEN or self.stream.closed())
 
     def close(self, code=None, reason=None):
         """Begin or answer the closing handshake; see `WebSocketHandler.close`."""
         if self._transport is None:
             return None
-        if _current_thread() != self._thread:
-            return self._from_thread(self.close, code, reason)
+        if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
+            return self._callbacks.call_in_loop(self._close, code, reason)
+        return self._close(code, reason)
+
+    def _close(self, code, reason):
         if not self.server_terminated:
-            frame = self._core.send_close(code, reason)
-            self._end_sending(frame)
+            self._end_sending(self._core.send_close(code, reason))
         if self.client_terminated:
             self._transport.close(CLOSE_TIMEOUT)
         elif self._waiting is None:
-            self._waiting = self._transport.io_loop.call_later(CLOSE_TIMEOUT, self._abort)
-            self._go_on()
-        return None
+            self._waiting = Deadline(self.io_loop, CLOSE_TIMEOUT, self._abort)
+            self._delivery.go_on()
 
     def _end_sending(self, close_frame):
         self.server_terminated = True
@@ -334,6 +404,8 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._write(close_frame)
         except (WebSocketClosedError, StreamBufferFullError):
             pass  # the stream is closed, which is what was wanted
+        else:
+            self._transport.flush()
 
     def _stop_keepalive(self):
         if self._keepalive is not None:
@@ -346,21 +418,21 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._end_sending(self._core.send_close(code, reason))
         self.client_terminated = True
         self._core.discard()
-        if not self._lost:
+        if self._delivery.state < LOST:
             self._transport.half_close(LINGER_TIMEOUT)
             self._lose()
 
-    def _callback_failed(self, *exc_info):
-        over = self._lost or self.stream.closed()
-        if over and isinstance(exc_info[1], WebSocketClosedError):
-            gen_log.debug("A callback wrote to a connection that was closed meanwhile")
-        elif isinstance(exc_info[1], _compat.TaskCancelled):
-            gen_log.debug("A callback was cancelled from outside")
-        else:
-            self.handler._log_callback_error(*exc_info)
-        self._failed = True
-        self._queue = ()
-        self._fail(CLOSE_INTERNAL_ERROR, None)
+    def fail_callback(self):
+        """Fail the connection because of what happened here; never raises an Exception."""
+        self._delivery.stop()
+        try:
+            self._fail(CLOSE_INTERNAL_ERROR, None)
+        except Exception:  # out of memory, for example
+            self._abort()
+
+    def log_callback_error(self, *exc_info):
+        """Log what a callback failed with, as the application wants it."""
+        self.handler._ws_log_exception(*exc_info)
 
     def _abort(self):
         """Close the socket without a word."""
@@ -368,16 +440,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._stop_keepalive()
         self._transport.abort()
 
-    def abort_from_anywhere(self):
-        """Close the socket, from any thread."""
-        if _current_thread() == self._thread:
-            self._abort()
-        else:
-            self._transport.io_loop.add_callback(self._abort)
-
     def on_connection_close(self):
         """Take notice that the handler is done with the connection."""
-        if not self._lost:
+        if self._delivery is not None and self._delivery.state < LOST:
             self._abort()
 
     def _on_transport_close(self):
@@ -387,9 +452,9 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _lose(self):
         self._stop_keepalive()
         if self._waiting is not None:
-            self._transport.io_loop.remove_timeout(self._waiting)
+            self._waiting.cancel()
             self._waiting = None
-        super(WebSocketProtocol13, self)._lose()
+        self._delivery.lose()
 
     # 4.3's names of the counters.
     _message_bytes_in = property(operator.attrgetter("_core.message_bytes_in"))

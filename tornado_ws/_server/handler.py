@@ -6,12 +6,13 @@ import sys
 from tornado import web
 from tornado.log import gen_log
 
-from tornado_ws import _compat
+from tornado_ws._compat import futures, threads
+from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import handshake
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._semantics import TORNADO_4_3
+from tornado_ws._semantics import TORNADO_4_3, Setting
 
 _REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required"}
 
@@ -43,16 +44,16 @@ class WebSocketHandler(web.RequestHandler):
     close_reason = None
     stream = None
     serial_messages = None
-    _semantics = TORNADO_4_3
-    _opened = False
-    _on_close_called = False
-    _closed_future = None
-    _ends_in_order = False
-    _answers_later = False
+    _ws_semantics = TORNADO_4_3
+    _ws_answers_later = False
+    _ws_opened = False
+    _ws_closed_future = None  # what get() waits for
+    _ws_protocol = None       # until the end has been told
+    _ws_thread = None         # tells which thread is the loop's
 
     def __init__(self, application, request, **kwargs):
         self.ws_connection = None
-        self._thread = _compat.current_thread()
+        self._on_close_called = False
         super(WebSocketHandler, self).__init__(application, request, **kwargs)
 
     # The handshake.
@@ -77,37 +78,38 @@ class WebSocketHandler(web.RequestHandler):
         """
         self.open_args = args
         self.open_kwargs = kwargs
-        forced = self.serial_messages
-        self._serial_messages = ((self._semantics.serial_messages, True) if forced is None
-                                 else (forced, forced))
-        self._serial_open = (self._semantics.serial_open, True)
+        semantics = self._ws_semantics
+        forced = type(self).serial_messages
+        self._ws_serial_messages = ((forced, forced) if isinstance(forced, bool)
+                                    else (semantics.serial_messages, True))
+        self._ws_serial_open = (semantics.serial_open, True)
         try:
-            self._accept()
+            self._ws_accept()
         except HandshakeError as error:
-            self._refuse(error)
-        except _compat.CancelledError:  # which old Tornados do not answer
+            self._ws_refuse(error)
+        except futures.CancelledError:  # which old Tornados do not answer
             self.log_exception(*sys.exc_info())
             self.send_error(500)
-        if self._semantics.get_waits and self._opened and not self._on_close_called:
-            self._closed_future = _compat.new_future(self.stream.io_loop)
-            return _compat.Until(self._closed_future, self.stream.close)
-        return _compat.nothing_to_await()
+        if semantics.get_waits and self._ws_opened and not self._on_close_called:
+            self._ws_closed_future = futures.new_future(self.stream.io_loop)
+            return futures.Until(self._ws_closed_future, self.stream.close)
+        return futures.nothing_to_await()
 
-    def _accept(self):
+    def _ws_accept(self):
         handshake.check_upgrade(self.request.headers, self.request.version)
-        if not self._semantics.allow_origin(self):
+        if not self._ws_semantics.allow_origin(self):
             raise HandshakeError("Cross origin websockets not allowed", 403)
         protocol = self.get_websocket_protocol()
         if protocol is None:
             raise HandshakeError("WebSocket version not supported", 426)
         protocol.accept_connection(self)
 
-    def _refuse(self, error):
+    def _ws_refuse(self, error):
         self.set_status(error.status, _REASONS[error.status])
         if error.status == handshake.STATUS_UPGRADE_REQUIRED:
             # RFC 6455 section 4.2.2: "a |Sec-WebSocket-Version| header field indicating the
             # version(s) the server is capable of understanding"
-            self.set_header("Sec-WebSocket-Version", ", ".join(self._semantics.versions))
+            self.set_header("Sec-WebSocket-Version", ", ".join(self._ws_semantics.versions))
         self.finish(error.message)
         gen_log.debug("%s", error.message)
 
@@ -120,20 +122,22 @@ class WebSocketHandler(web.RequestHandler):
         Raises:
             ValueError: A compression option is unknown or out of range.
         """
+        semantics = self._ws_semantics
         try:
-            handshake.check_version(self.request.headers, self._semantics.versions)
+            handshake.check_version(self.request.headers, semantics.versions)
         except HandshakeError:
             return None
-        limit = self.max_message_size
+        limit = semantics.setting(self, "max_message_size")
         if limit is None:
-            limit = self._semantics.default_message_limit()
-        interval = self.ping_interval or 0
-        options = _compat.decided("get_compression_options", self.get_compression_options())
+            limit = semantics.default_message_limit()
+        interval = semantics.setting(self, "ping_interval") or 0
+        timeout = semantics.ping_timeout(interval, semantics.setting(self, "ping_timeout"))
+        options = futures.decided("get_compression_options", self.get_compression_options())
         return WebSocketProtocol13(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
-            ping_timeout=self._semantics.ping_timeout(interval, self.ping_timeout))
+            ping_timeout=timeout)
 
-    def _switch_protocols(self, answer):
+    def _ws_switch_protocols(self, answer):
         """Take the stream over from HTTP.
 
         Args:
@@ -159,10 +163,15 @@ class WebSocketHandler(web.RequestHandler):
         self.stream = self.request.connection.detach()
         return head, self.stream
 
-    def _open(self, protocol):
-        self.ws_connection = protocol
-        self._semantics.after_upgrade(self)
-        self._opened = True
+    @property
+    def _ws_path(self):
+        return self.request.path
+
+    def _ws_open(self, protocol):
+        self.ws_connection = self._ws_protocol = protocol
+        self._ws_thread = protocol.thread
+        self._ws_semantics.after_upgrade(self)
+        self._ws_opened = True
         return self.open(*self.open_args, **self.open_kwargs)
 
     # What an application overrides.
@@ -248,19 +257,19 @@ class WebSocketHandler(web.RequestHandler):
         Returns:
             A bool.
         """
-        return self._semantics.check_origin(self, origin)
+        return self._ws_semantics.check_origin(self, origin)
 
-    @property
+    @Setting
     def ping_interval(self):
         """Seconds between pings: ``websocket_ping_interval``; None or 0 for none."""
         return self.settings.get("websocket_ping_interval", None)
 
-    @property
+    @Setting
     def ping_timeout(self):
         """Seconds for a pong to come: ``websocket_ping_timeout``; None: the interval, 0: no end."""
         return self.settings.get("websocket_ping_timeout", None)
 
-    @property
+    @Setting
     def max_message_size(self):
         """The most bytes of a message: setting ``websocket_max_message_size``.
 
@@ -271,7 +280,7 @@ class WebSocketHandler(web.RequestHandler):
 
     # What an application calls.
 
-    @property
+    @Setting
     def selected_subprotocol(self):
         """What `select_subprotocol` returned, while the connection is open."""
         return self.ws_connection.selected_subprotocol if self.ws_connection else None
@@ -329,11 +338,13 @@ class WebSocketHandler(web.RequestHandler):
         Raises:
             ValueError: The code may not be sent, or the reason is too long.
         """
-        if self.ws_connection is None:
-            return _compat.no_result(self._thread)
-        result = self.ws_connection.close(code, reason)
-        if result is None:
+        connection, result = self.ws_connection, None
+        if connection is not None:
+            result = connection.close(code, reason)
+        if self._ws_thread is None or not threads.is_elsewhere(self._ws_thread):
             self.ws_connection = None
+        elif connection is None:
+            result = nothing_to_do()
         return result
 
     def set_nodelay(self, value):
@@ -348,32 +359,23 @@ class WebSocketHandler(web.RequestHandler):
 
     def on_connection_close(self):
         """Called when the connection is over, before or after the handshake."""
-        if self.ws_connection is not None:
-            self.ws_connection.on_connection_close()
-            self.ws_connection = None
-        if self._opened and not self._on_close_called:
+        protocol, self.ws_connection = self.ws_connection, None
+        if protocol is not None:
+            protocol.on_connection_close()
+        protocol = self._ws_protocol
+        if protocol is not None and not self._on_close_called:
             self._on_close_called = True
-            self._run_on_close()
+            protocol.call_on_close(self.on_close)
+            self._ws_protocol = None
             self.ui = None  # its functions refer to the handler
-            if self._closed_future is not None and not self._closed_future.done():
-                self._closed_future.set_result(None)
+            if self._ws_closed_future is not None and not self._ws_closed_future.done():
+                self._ws_closed_future.set_result(None)
 
-    def _run_on_close(self):
-        try:
-            future = _compat.as_future(self.on_close())
-            if future is not None:
-                future.add_done_callback(self._check_on_close)
-                future = None  # see `_compat.failure`
-        except _compat.CALLBACK_ERRORS:
-            self.log_exception(*sys.exc_info())
+    def _ws_on_ping(self, data):
+        return self._ws_semantics.ping_hook(self)(data)
 
-    def _check_on_close(self, future):
-        exc_info = _compat.failure(future)
-        if exc_info is not None:
-            self.log_exception(*exc_info)
-
-    def _log_callback_error(self, *exc_info):
-        self._semantics.log_exception(self, *exc_info)
+    def _ws_log_exception(self, *exc_info):
+        self._ws_semantics.log_exception(self, *exc_info)
 
     def send_error(self, *args, **kwargs):
         """Answer with an error, or drop the connection if it is a WebSocket already."""

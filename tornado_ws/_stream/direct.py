@@ -13,13 +13,14 @@ listens for), ``_handle_events`` (its event handler), ``_add_io_state`` and
 from __future__ import absolute_import, division, print_function
 
 import errno
+import functools
 import ssl
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
-from tornado_ws import _compat
-from tornado_ws._compat import loop as _compat_loop
+from tornado_ws._compat import contexts, loop
+from tornado_ws._compat.data import send_buffers, view_from
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._stream.transport import LARGE_PIECE, READ_SIZE, Transport
 
@@ -57,16 +58,15 @@ class DirectTransport(Transport):
 
     def _read(self):
         stream = self.stream
-        if self._is_data_here() or stream.closed() or self._read_future is not None:
+        if (self._is_data_here() or stream.closed() or self._read_future is not None
+                or loop.is_reentrant(self.io_loop)):
             super(DirectTransport, self)._read()
         else:
             self._serving = True
             if not (stream._state or 0) & READ:
-                stream._add_io_state(READ)
-            with _compat.no_stack_context():
-                _compat_loop.take_events(
-                    self.io_loop, stream.socket, stream._state, self._on_events)
-            _compat_loop.serve_reads(self.io_loop, stream.socket, self._receive)
+                contexts.detached(stream._add_io_state, READ)
+            loop.take_events(self.io_loop, stream.socket, stream._state, self._on_events)
+            loop.serve_reads(self.io_loop, stream.socket, self._receive)
 
     def _is_data_here(self):
         """Tell whether the stream has read what came in the same segment as the handshake."""
@@ -77,8 +77,8 @@ class DirectTransport(Transport):
             super(DirectTransport, self)._read_rest()
 
     def _listen(self):
-        self.stream._add_io_state(READ)
-        _compat_loop.serve_reads(self.io_loop, self.stream.socket, self._receive)
+        contexts.detached(self.stream._add_io_state, READ)
+        loop.serve_reads(self.io_loop, self.stream.socket, self._receive)
 
     def _on_events(self, fd, events):
         stream = self.stream
@@ -96,6 +96,9 @@ class DirectTransport(Transport):
             stream._state &= ~READ
             self.io_loop.update_handler(stream.socket, stream._state)
             return
+        if loop.is_reentrant(self.io_loop):
+            self._receive_apart()
+            return
         try:
             data = self._receive_bytes()
         except EnvironmentError as error:
@@ -105,6 +108,15 @@ class DirectTransport(Transport):
             self._on_data(data)
         else:
             self.stream.close()
+
+    def _receive_apart(self):
+        """Receive outside of the Handle of a read event, which cannot be entered twice."""
+        self._serving = False
+        stream = self.stream
+        loop.take_events(self.io_loop, stream.socket, stream._state, stream._handle_events)
+        loop.serve_reads(self.io_loop, stream.socket,
+                         functools.partial(stream._handle_events, stream.fileno(), READ))
+        super(DirectTransport, self)._read()
 
     def _receive_bytes(self):
         return self._socket.recv(self.read_size)
@@ -120,7 +132,7 @@ class DirectTransport(Transport):
                     self._unsent = 0
                     return
             else:
-                sent = _compat.send_buffers(self._socket, buffers)
+                sent = send_buffers(self._socket, buffers)
         except EnvironmentError as error:
             self._check_sent(error)
             sent = 0
@@ -206,7 +218,7 @@ def _join_small(pieces):
 def _what_is_left(buffers, sent):
     for data in buffers:
         if sent < len(data):
-            yield _compat.view_from(data, sent)
+            yield view_from(data, sent)
             sent = 0
         else:
             sent -= len(data)

@@ -1,67 +1,39 @@
-"""Bytes in and out of one IOStream; what they mean is not known here.
+"""One IOStream, once its HTTP part is over: reading, writing, ending.
 
 Reading: one read of whatever is there, handed to ``on_data``, and control back to the IOLoop
 before the next. A paused transport does not read, so TCP holds the peer back.
 
-Writing: at most one write is under way on the stream. What is written meanwhile, or while the
-transport is corked, is gathered and leaves in one piece. Each write has a Future; it is done at
-once where the stream takes the bytes without waiting, or where it has nothing else to send and
-the gathered bytes are few (they are sent in this turn of the loop).
+Writing: at most one write is under way on the stream, and what is written meanwhile is gathered
+behind it. Otherwise it depends on who writes. While callbacks of the connection are being called
+(``batching``) frames are gathered until they return; but the first that the last callback of a
+batch writes leaves at once, and so does each that a callback writes after it has taken `PATIENCE`.
+Anybody else's first write in a turn of the loop leaves at once, the others at the end of the turn.
+What becomes of a write its Future tells: see `turn`.
 
 Ending: `close` and `half_close` send what is gathered first; both are bounded in time.
 """
 from __future__ import absolute_import, division, print_function
 
 import socket
-import weakref
+import time
 
 from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedError
 
-from tornado_ws import _compat
+from tornado_ws._compat import contexts, futures, loop
 from tornado_ws._errors import WebSocketClosedError
+from tornado_ws._stream.turn import Gathering, Turn
 
 READ_SIZE = 66 * 1024  # a message of 64 KiB with its header
 LARGE_READ_SIZE = 256 * 1024
-CORK_LIMIT = 64 * 1024
+GATHER_LIMIT = 64 * 1024
 LARGE_PIECE = 128 * 1024  # what is not copied; for more, malloc may fetch new pages each time
+PATIENCE = 0.005  # seconds that a callback may take before each of its writes leaves at once
 
-
-class _Turn(object):
-    """The turns of one IOLoop in which something is written.
-
-    Attributes:
-        number: Of the current one.
-        ends: Whether the end of the current one is waited for.
-        corked: The transports that gather what else is written in it.
-        accepted: The Future of all writes that need not be waited for, which is done.
-    """
-
-    def __init__(self, io_loop):
-        self.accepted = _compat.new_future(io_loop)
-        self.accepted.set_result(None)
-        self._io_loop = weakref.ref(io_loop)
-        self.number = 0
-        self.ends = False
-        self.corked = []
-
-    def begin(self):
-        """Wait for the end of this turn."""
-        self.ends = True
-        _compat.call_soon(self._io_loop(), self._end)
-
-    def _end(self):
-        self.number += 1
-        self.ends = False
-        corked, self.corked = self.corked, []
-        for transport in corked:
-            transport.uncork()
-
-
-_turns = weakref.WeakKeyDictionary()
+_now = getattr(time, "monotonic", time.time)
 
 
 class Transport(object):
-    """One IOStream, once its HTTP part is over.
+    """Bytes in and out of an IOStream; what they mean is not known here.
 
     Args:
         stream: The IOStream, detached from HTTP.
@@ -71,6 +43,10 @@ class Transport(object):
     Attributes:
         paused: Whether nothing is read.
         read_size: The most bytes of one read.
+        batching: Whether callbacks of the connection are being called.
+        last: Whether the one that is being called is the last of its batch.
+        wrote: Since when the callback that is being called has been writing: None if it has not,
+            0 if nobody asked the clock yet. Whoever calls a callback sets it to None.
     """
 
     def __init__(self, stream, on_data, on_close):
@@ -81,24 +57,27 @@ class Transport(object):
         self.paused = True
         self.read_size = READ_SIZE
         self._read_future = None
-        self._corks = 0
-        self._gathered = []
+        self.batching = self.last = False
+        self.wrote = None
+        self._turn = loop.local_to(self.io_loop, Turn)
+        self._turn_number = None  # of the last turn in which a write was sent at once
+        self._gathered = []       # buffers
+        self._gathering = None    # what they belong to
+        self._written = None      # the one Future of the writes of a batch
+        self._in_turn = False     # whether the end of the turn is waited for
         self._unsent = 0          # bytes that were written here and that the stream has not taken
         self._write_future = None
-        self._under_way = 0       # bytes of the write of which that is the Future
-        self._waiters = []        # Futures of its bytes
-        self._next_waiters = []   # Futures of what was gathered since
-        self._limit = stream.max_write_buffer_size
-        self._gather_limit = CORK_LIMIT if self._limit is None else min(CORK_LIMIT, self._limit)
-        self._turn = _turns.get(self.io_loop)
-        if self._turn is None:
-            self._turn = _turns[self.io_loop] = _Turn(self.io_loop)
-        self._turn_number = None  # of the last turn in which a write was sent at once
-        self._accepted = self._turn.accepted
+        self._under_way = None    # what the write belongs to of which that is the Future
+        self._size_under_way = 0
         self._at_end = None       # what to do when all is sent
         self._timer = None
-        with _compat.no_stack_context():
-            stream.set_close_callback(self._on_stream_close)
+        self._look_at_limit()
+        contexts.detached(stream.set_close_callback, self._on_stream_close)
+
+    def _look_at_limit(self):
+        # Programs set it on the stream at any time.
+        self._limit = limit = self.stream.max_write_buffer_size
+        self._gather_limit = GATHER_LIMIT if limit is None else min(GATHER_LIMIT, limit)
 
     # Reading.
 
@@ -121,9 +100,9 @@ class Transport(object):
             return
         self._read_future = future
         if future.done():
-            self.io_loop.add_callback(self._on_read, future)
+            loop.call_soon(self.io_loop, self._on_read, future)
         else:
-            future.add_done_callback(self._on_read)
+            contexts.detached(future.add_done_callback, self._on_read)
 
     def _on_read(self, future):
         if self._read_future is not future:
@@ -148,11 +127,9 @@ class Transport(object):
             self.stream.error.__traceback__ = None  # it refers to the frames that used the stream
         if self._timer is not None:
             self.io_loop.remove_timeout(self._timer)
+            self._timer = None
+        self._lose_all()
         on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore
-        for waiter in self._waiters + self._next_waiters:
-            if not waiter.done():
-                waiter.set_exception(WebSocketClosedError("the connection was closed"))
-                waiter.exception()  # nobody has to ask for it
         on_close()
 
     def _read_rest(self):
@@ -164,25 +141,6 @@ class Transport(object):
 
     # Writing.
 
-    def cork(self):
-        """Gather what is written until the matching `uncork`."""
-        self._corks += 1
-
-    def uncork(self):
-        """Send what was gathered since the matching `cork`."""
-        self._corks -= 1
-        if not self._corks and self._gathered:
-            self.flush()
-
-    def flush(self):
-        """Send what was gathered, corked or not."""
-        if self._gathered and self._write_future is None:
-            gathered, self._gathered = self._gathered, []
-            try:
-                self._send(gathered)
-            except WebSocketClosedError:
-                pass  # the close callback comes
-
     def write(self, data):
         """Send bytes, in the order of the calls.
 
@@ -190,51 +148,86 @@ class Transport(object):
             data: bytes, not empty.
 
         Returns:
-            A Future, done when the stream has taken the bytes; it fails with
-            `WebSocketClosedError` if the stream is closed before.
+            A Future, done unless the socket has to be waited for. It fails with
+            `WebSocketClosedError` if the stream is closed before it has taken the bytes.
 
         Raises:
             WebSocketClosedError: The stream is closed.
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
+        if not self._gathered:
+            self._look_at_limit()
         unsent = self._unsent + len(data)
-        if self._write_future is None:
-            if not self._corks and self._turn_number != self._turn.number:
-                self._begin_turn()
-            elif unsent < self._gather_limit and self.stream.socket is not None:
-                self._gathered.append(data)
-                self._unsent = unsent
-                if not self._corks:
-                    self._corks = 1
-                    self._turn.corked.append(self)
-                return self._accepted
-        if self._limit is not None:
-            self._check_room(len(data))
-        self._unsent = unsent
-        if self._write_future is not None:
+        if (self._write_future is None and unsent < self._gather_limit
+                and self.stream.socket is not None and self._may_wait()):
             self._gathered.append(data)
-            return self._wait(self._next_waiters)
-        if self._gathered:
-            gathered, self._gathered = self._gathered, []
-            gathered.append(data)
-            self._send(gathered)
-        else:
-            self._send([data])
-        return self._accepted if self._write_future is None else self._wait(self._waiters)
+            self._unsent = unsent
+            return self._written if self.batching and self._written else self._gather()
+        return self._write_now(data)
 
-    def _begin_turn(self):
-        turn = self._turn
-        self._turn_number = turn.number
-        if not turn.ends:
-            turn.begin()
+    def _may_wait(self):
+        """Tell whether a write may be gathered with others that come soon."""
+        if not self.batching:
+            if self._turn_number != self._turn.number:
+                self._turn.begin()
+                self._turn_number = self._turn.number
+                return False
+            if not self._in_turn:
+                self._in_turn = True
+                self._turn.gathering.append(self)
+            return True
+        since = self.wrote
+        if since is None:
+            self.wrote = _now() if self.last else 0
+            return not self.last
+        now = _now()
+        if not since:
+            self.wrote = now
+        return now - (since or now) < PATIENCE
+
+    def _gather(self):
+        if self._gathering is None:
+            self._gathering = Gathering(self)
+        written = self._turn.make_written()
+        written.gathering = self._gathering
+        written.set_result(None)
+        if self.batching:
+            self._written = written
+        return written
+
+    def _write_now(self, data):
+        limit = self._limit
+        if limit is not None:
+            self._check_room(len(data))
+        self._gathered.append(data)
+        self._unsent += len(data)
+        gathering = self._gathering
+        if self._write_future is not None:
+            if gathering is None:
+                gathering = self._gathering = Gathering(self)
+            return self._wait(gathering)
+        self.flush()
+        if self._write_future is not None:
+            return self._wait(self._under_way)
+        if self.stream.socket is None:
+            raise WebSocketClosedError("the connection is closed")
+        future = self._turn.make_future()
+        future.set_result(None)
+        return future
+
+    def gather(self, data):
+        """Add bytes that leave with the next write, or with the next `flush`."""
+        self._gathered.append(data)
+        self._unsent += len(data)
 
     def write_large(self, head, payload):
         """Send a frame in two pieces, which need not be joined; as `write` otherwise."""
+        self._look_at_limit()
         self._check_room(len(head) + len(payload))
         self._gathered.append(head)
         self._unsent += len(head)
-        return self.write(payload)
+        return self._write_now(payload)
 
     def _check_room(self, size):
         limit = self._limit
@@ -242,10 +235,45 @@ class Transport(object):
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
 
-    def _wait(self, waiters):
-        future = _compat.new_future(self.io_loop)
-        waiters.append(future)
+    def _wait(self, gathering):
+        future = self._turn.make_future()
+        gathering.waiters.append(future)
         return future
+
+    def wait(self, gathering):
+        """Return a Future that is done when the stream has taken a gathering's bytes."""
+        return self._wait(gathering)
+
+    def hand_over(self, gathering):
+        """Send a gathering's bytes, unless callbacks are being called, which may write more."""
+        if gathering is self._gathering and not self.batching:
+            self.flush()
+
+    def end_turn(self):
+        """Send what was gathered in a turn of the loop. Never raises."""
+        self._in_turn = False
+        if not self.batching:
+            self.flush()
+
+    def flush(self):
+        """Send what was gathered. Never raises: what cannot be sent closes the stream."""
+        if not self._gathered or self._write_future is not None:
+            return
+        gathered, self._gathered = self._gathered, []
+        gathering, self._gathering = self._gathering, None
+        self._written = None
+        lost = True
+        try:
+            self._send(gathered)
+            lost = False
+        except WebSocketClosedError:
+            pass  # the close callback comes
+        except Exception:  # StreamBufferFullError, MemoryError, ...
+            self.stream.close(exc_info=True)
+        if self._write_future is not None:
+            self._under_way = gathering or Gathering(self)
+        elif gathering is not None:
+            gathering.settle(lost)
 
     def _send(self, buffers):
         """Send all that is not sent yet; no write is under way."""
@@ -260,8 +288,8 @@ class Transport(object):
             raise WebSocketClosedError("the connection is closed")
         if not future.done():
             self._write_future = future
-            self._under_way = self._unsent
-            future.add_done_callback(self._on_written)
+            self._size_under_way = self._unsent
+            futures.on_done(self.io_loop, future, self._on_written)
         elif future.exception() is not None:
             raise WebSocketClosedError("the connection is closed")
         else:
@@ -271,15 +299,18 @@ class Transport(object):
         self._write_future = None
         if future.cancelled() or future.exception() is not None:
             return  # the close callback comes
-        self._unsent -= self._under_way
-        done, self._waiters, self._next_waiters = self._waiters, self._next_waiters, []
+        self._unsent -= self._size_under_way
+        done, self._under_way = self._under_way, None
         self.flush()
-        if self._write_future is None:
-            done, self._waiters = done + self._waiters, []
-        for waiter in done:
-            if not waiter.done():
-                waiter.set_result(None)
+        done.settle(False)
         self._end_if_sent()
+
+    def _lose_all(self):
+        for gathering in (self._under_way, self._gathering):
+            if gathering is not None:
+                gathering.settle(True)
+        self._under_way = self._gathering = self._written = None
+        self._gathered = []
 
     # Ending.
 
@@ -305,7 +336,8 @@ class Transport(object):
         self._end(self._shut_down_writing, timeout)
 
     def abort(self):
-        """Close the stream at once."""
+        """Close the stream at once, after a try to send what is gathered."""
+        self.flush()
         self.stream.close()
 
     def _end(self, action, timeout):
@@ -313,7 +345,7 @@ class Transport(object):
         self.flush()
         self._end_if_sent()
         if self._timer is None and not self.stream.closed():
-            self._timer = self.io_loop.call_later(timeout, self.stream.close)
+            self._timer = loop.call_later(self.io_loop, timeout, self.stream.close)
 
     def _end_if_sent(self):
         if self._at_end is not None and not self._unsent:

@@ -14,9 +14,10 @@ from tornado import gen
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 
-from tornado_ws import _compat, websocket
+from tornado_ws import websocket
 from tornado_ws._cli import connect as _cli_connect
 from tornado_ws._cli import editor as _cli_editor
+from tornado_ws._compat import futures, threads
 
 
 class Terminal(object):
@@ -105,13 +106,13 @@ def test_an_editor_that_does_not_edit_leaves_the_terminal_alone(monkeypatch):
 
 def test_a_signal_just_before_the_101(monkeypatch, loop):
     """The connection is closed with 1001, and conversed with until that is done."""
-    async_result, connection = _compat.new_future(loop), Connection()
+    async_result, connection = futures.new_future(loop), Connection()
     async_result.set_result(connection)
     monkeypatch.setattr(websocket, "websocket_connect", lambda *args, **kwargs: async_result)
     tested = client()
     monkeypatch.setattr(
         tested, "_watch_signals", lambda: setattr(tested, "_stopped_by", signal.SIGTERM))
-    conversed = _compat.new_future(loop)
+    conversed = futures.new_future(loop)
     conversed.set_result("conversed")
     monkeypatch.setattr(tested, "_converse", lambda: conversed)
     assert loop.run_sync(tested.run) == "conversed"
@@ -160,7 +161,7 @@ def test_a_line_that_comes_after_the_end_is_not_sent(monkeypatch):
 
 def test_a_line_that_only_the_loop_finds_wrong(capfd):
     """The thread that reads stdin learns of it through the result, and stops."""
-    outcome = _compat.ThreadFuture()
+    outcome = threads.ThreadFuture()
     outcome.set_exception(ValueError("too long"))
     tested = client()
     tested._wait(outcome)

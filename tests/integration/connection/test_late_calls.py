@@ -2,8 +2,6 @@
 from __future__ import absolute_import, division, print_function
 
 import socket
-import threading
-import warnings
 
 from peers import Noted, WebSocketCase, async_test, turns, until
 from raw_server import ClientCase
@@ -12,7 +10,6 @@ from tornado.iostream import StreamBufferFullError
 from wire import close_frame, frame
 
 from tornado_ws import websocket
-from tornado_ws._client import connection as _client
 
 LIMIT = 2000  # bytes
 
@@ -116,39 +113,3 @@ class LateClientCallTest(ClientCase):
         yield until(lambda: len(messages) == 2)
         self.assertEqual(messages, [u"x", None])
         self.claim_logs("tornado.application", "Uncaught exception")
-
-    @async_test
-    def test_c43_freed_by_another_thread(self):
-        """C43: the loop closes the socket."""
-        conn, peer = yield self.open()
-        self.connections.remove(conn)
-        holder = [conn]
-        del conn
-        yield turns(5)  # until the Future is gone that it came in
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            thread = threading.Thread(target=holder.__delitem__, args=(0,))
-            thread.start()
-            thread.join()
-            self.assertEqual((yield peer.read_rest()), b"")
-
-    @async_test
-    def test_c43_freed_when_the_interpreter_has_ended(self):
-        """C43: without modules, loop and socket there is nothing to say, and no error."""
-        class Remains(object):
-            """What may be left of a protocol."""
-
-            class stream(object):
-                socket = None
-
-            def is_closing(self):
-                return False
-
-            def abort_from_anywhere(self):
-                raise TypeError("'NoneType' object is not callable")
-
-        conn, peer = yield self.open()
-        protocol, conn.protocol = conn.protocol, Remains()
-        self.patch(_client, "warnings", None)
-        conn.__del__()
-        conn.protocol = protocol

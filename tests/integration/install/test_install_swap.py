@@ -135,7 +135,7 @@ def test_a_late_install_names_who_holds_old_references(tmpdir, name):
         found = [entry for entry in caught if entry.category is RuntimeWarning]
         assert len(found) == 1, found
         import tornado
-        assert tornado.websocket.WebSocketHandler._semantics
+        assert tornado.websocket.WebSocketHandler._ws_semantics
         assert found[0].filename in ("<string>", "-c"), found[0].filename
         print(found[0].message)
     """ % names, tmpdir)

@@ -158,7 +158,7 @@ class FlowTest(WebSocketCase):
         peer = yield self.open_waiting(Answering)
         protocol = self.handler.ws_connection
         peer.send(close_frame(1000))
-        yield until(lambda: protocol._end is not None)
+        yield until(lambda: protocol.close_code is not None)
         self.release()
         self.assertEqual((yield peer.read_frames()),
                          [(0x81, b"answer 0"), (0x88, h("03e8"))])

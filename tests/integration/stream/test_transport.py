@@ -11,7 +11,7 @@ from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 
-from tornado_ws import _compat
+from tornado_ws._compat import futures, threads
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._stream import direct as _direct
 from tornado_ws._stream.transport import Transport
@@ -119,7 +119,7 @@ class ClosedStream(object):
         self.tell = callback
 
     def read_bytes(self, size, partial):
-        future = _compat.new_future(self.io_loop)
+        future = futures.new_future(self.io_loop)
         future.set_exception(StreamClosedError())
         return future
 
@@ -140,7 +140,7 @@ def test_a_read_of_a_closed_stream_that_fails_later(run):
 def test_who_waits_for_another_thread_waits_no_longer_than_wanted():
     """C17: ``result(timeout)`` of what a call from another thread returns."""
     with pytest.raises(Exception) as info:
-        _compat.ThreadFuture().result(0.01)
+        threads.ThreadFuture().result(0.01)
     assert type(info.value).__name__ == "TimeoutError"
 
 

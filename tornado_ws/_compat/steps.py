@@ -1,0 +1,143 @@
+"""First steps by hand: for Pythons of which asyncio's Tasks cannot start eagerly (3.7 to 3.11).
+
+While the first step is taken, a spare Task is the current one. If the coroutine ends there, the
+spare one is used again, unless somebody refers to it by then; if it suspends, the Task is its own
+from then on. A spare Task that nobody needs ends by itself in the next turn of the loop.
+"""
+from __future__ import absolute_import, division, print_function
+
+import asyncio
+import itertools
+import sys
+from asyncio.tasks import _enter_task, _leave_task
+
+from tornado_ws._compat.contexts import detached
+
+
+class _Steps(object):
+    """To a Task it is a coroutine: one whose first step was taken already, or none."""
+
+    _coroutine = None
+
+    def take(self, coroutine, context, yielded):
+        """Go on with a coroutine that yielded something in its first step."""
+        self._coroutine = coroutine
+        self._context = context
+        self._yielded = (yielded,)
+        if yielded is not None:
+            # The mark says to whom a Future was yielded: to nobody yet, and others may wait too.
+            yielded._asyncio_future_blocking = False
+        self.__name__ = coroutine.__name__
+        self.__qualname__ = coroutine.__qualname__
+
+    def send(self, value):
+        """Take a step."""
+        if self._coroutine is None:
+            raise StopIteration  # nobody needed this Task
+        if self._yielded:
+            return self._hand_over()
+        return self._context.run(self._coroutine.send, value)
+
+    def throw(self, *exc_info):
+        """Raise an exception, which is a cancellation if nothing was awaited yet."""
+        if self._coroutine is None:
+            raise exc_info[1] if len(exc_info) > 1 else exc_info[0]
+        if self._yielded:
+            awaited = self._hand_over()
+            if awaited is not None and awaited.cancel():
+                return awaited
+        return self._context.run(self._coroutine.throw, *exc_info)
+
+    def _hand_over(self):
+        yielded, = self._yielded
+        self._yielded = ()
+        if yielded is not None:
+            yielded._asyncio_future_blocking = True
+        return yielded
+
+    def close(self):
+        """End what is not finished: called for a Task that is not."""
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    def __await__(self):
+        """Make this a coroutine to `collections.abc`; nobody awaits it."""
+        return self
+
+    def __getattr__(self, name):
+        # ``cr_frame`` and their like, by which asyncio shows where a Task is.
+        if not name.startswith("cr_"):
+            raise AttributeError(name)
+        return getattr(self._coroutine, name)
+
+
+class _Task(asyncio.Task):
+    def get_coro(self):
+        """Return the callback's own coroutine."""
+        return self._coro._coroutine
+
+
+def _make_task(loop):
+    task = _Task(_Steps(), loop=loop)
+    task._log_destroy_pending = False  # its loop was closed: its owner's to say
+    return task
+
+
+_numbers = itertools.count()
+
+
+def _count_up(task):
+    return next(_numbers)
+
+
+# Who counts no references (PyPy) cannot tell: there each coroutine uses a Task up.
+_count_references = getattr(sys, "getrefcount", None) or _count_up
+
+
+class Starter(object):
+    """Starts the coroutines of one loop's connections.
+
+    Args:
+        io_loop: The IOLoop.
+    """
+
+    def __init__(self, io_loop):
+        self._loop = io_loop.asyncio_loop
+        self._spare = None
+
+    def start(self, coroutine, context):
+        """Take a coroutine's first step.
+
+        Args:
+            coroutine: A coroutine that was not started.
+            context: What it runs in.
+
+        Returns:
+            None if it is done, else a Future of its outcome.
+
+        Raises:
+            BaseException: What the coroutine raised.
+        """
+        loop, task = self._loop, self._spare
+        if task is None or task.done():
+            task = self._spare = detached(_make_task, loop)
+            self._unused = _count_references(task)
+        outer = asyncio.current_task(loop)
+        if outer is not None:
+            _leave_task(loop, outer)
+        _enter_task(loop, task)
+        yielded = self  # what no coroutine yields
+        try:
+            yielded = context.run(coroutine.send, None)
+        except StopIteration:
+            return None
+        finally:
+            _leave_task(loop, task)
+            if outer is not None:
+                _enter_task(loop, outer)
+            # Whoever refers to it may cancel it later, which must not hit another coroutine.
+            if (yielded is not self or _count_references(task) > self._unused
+                    or task._must_cancel):
+                self._spare = None
+        task._coro.take(coroutine, context, yielded)
+        return task

@@ -1,0 +1,91 @@
+"""Native coroutines that callbacks return: the first step at once, the rest in a Task of its own.
+
+A Task for each would cost more than the message; most coroutines end in their first step and need
+none. `Starter.start` takes that step, and only a coroutine that suspends has a Task from then on,
+which is the one that was current in the first step.
+"""
+from __future__ import absolute_import, division, print_function
+
+import sys
+
+import tornado
+
+from tornado_ws._compat.futures import as_future
+
+if sys.version_info < (3,):
+    # Python 2: no native coroutines.
+    class CoroutineType(object):
+        """The type of what nobody can make."""
+else:
+    # Python >= 3.
+    from types import CoroutineType  # noqa: F401 (it is exported)
+
+if tornado.version_info < (5,) or sys.version_info < (3, 7):
+    # Tornado < 5.0 or Python < 3.7: Tornado runs coroutines.
+    class Starter(object):
+        """Starts the coroutines of one loop's connections.
+
+        Args:
+            io_loop: The IOLoop.
+        """
+
+        def __init__(self, io_loop):
+            pass
+
+        def start(self, coroutine, context):
+            """Take a coroutine's first step.
+
+            Args:
+                coroutine: A coroutine that was not started.
+                context: What it runs in.
+
+            Returns:
+                None if it is done, else a Future of its outcome.
+
+            Raises:
+                BaseException: What the coroutine raised.
+            """
+            return context.run(as_future, coroutine)
+elif sys.version_info < (3, 12):
+    # Python 3.7-3.11: Tasks cannot start eagerly.
+    from tornado_ws._compat.steps import Starter
+else:
+    # Python >= 3.12: Tasks can start eagerly, in a given context.
+    import asyncio
+
+    class Starter(object):
+        """Starts the coroutines of one loop's connections.
+
+        Args:
+            io_loop: The IOLoop.
+        """
+
+        def __init__(self, io_loop):
+            self._loop = io_loop.asyncio_loop
+
+        def start(self, coroutine, context):
+            """Take a coroutine's first step.
+
+            Args:
+                coroutine: A coroutine that was not started.
+                context: What it runs in.
+
+            Returns:
+                None if it is done, else a Future of its outcome.
+
+            Raises:
+                BaseException: What the coroutine raised.
+            """
+            task = asyncio.Task(coroutine, loop=self._loop, context=context, eager_start=True)
+            if not task.done():
+                task._log_destroy_pending = False
+                return task
+            if task.cancelled():
+                raise asyncio.CancelledError
+            error = task.exception()
+            if error is None:
+                return None
+            try:
+                raise error
+            finally:
+                task = error = None  # which the traceback would refer to
