@@ -136,6 +136,16 @@ def test_the_limit_holds_on_the_straight_path_too(role, size):
 # Memory.
 
 
+def fields(thing):
+    """Yield the names and values of an object's attributes, those in slots too."""
+    for kind in type(thing).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if hasattr(thing, name):
+                yield name, getattr(thing, name)
+    for item in getattr(thing, "__dict__", {}).items():
+        yield item
+
+
 def held(thing, seen=None):
     """Return how many bytes a connection, and what it alone refers to, take up."""
     seen = set() if seen is None else seen
@@ -145,9 +155,9 @@ def held(thing, seen=None):
     size = sys.getsizeof(thing)
     if isinstance(thing, (list, tuple)):
         size += sum(held(item, seen) for item in thing)
-    elif hasattr(thing, "__dict__"):
-        for name, value in vars(thing).items():
-            if name != "_heads" and isinstance(value, (bytes, bytearray, list, Header, Message)):
+    elif not isinstance(thing, (bytes, bytearray)):
+        for name, value in fields(thing):
+            if name != "_keys" and isinstance(value, (bytes, bytearray, list, Header, Message)):
                 size += held(value, seen)
     return size
 

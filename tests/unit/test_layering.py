@@ -39,6 +39,7 @@ CORE_LAYERS = [  # a module imports from the layers above its own line, never si
     {"errors", "utf8"},
     {"frames", "headers"},
     {"deflate", "handshake", "message"},
+    {"straight"},
     {"connection"},
 ]
 

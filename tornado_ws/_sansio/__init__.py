@@ -5,5 +5,5 @@ Imports go one way only::
 
     errors  <-  utf8, frames, headers
     errors, headers  <-  deflate, handshake
-    errors, utf8, frames, deflate  <-  connection
+    errors, utf8, frames  <-  message  <-  straight  <-  connection
 """
