@@ -10,8 +10,8 @@ import sys
 from importlib import metadata
 
 from . import report
-from .peers import PEERS, of_interpreter
-from .run import HERE, Failed, messages, runner
+from .peers import PEERS, of_checkout, of_interpreter
+from .run import Failed, messages, runner
 from .workloads import WORKLOADS
 
 ROUNDS = 5
@@ -38,6 +38,8 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="1 round of %s s" % QUICK_SECONDS)
     parser.add_argument("--python43", action="append", default=[], metavar="PATH",
                         help="also tornado and tornado_ws as this interpreter has them")
+    parser.add_argument("--compare", action="append", default=[], metavar="PATH",
+                        help="also tornado_ws as another checkout has it, even if not in --peers")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
     parser.add_argument("--plots", metavar="DIR", help="write a plot per workload (matplotlib)")
     parser.add_argument("--check", action="store_true",
@@ -63,9 +65,10 @@ def select(table, names, default):
 
 
 def importable(peer):
-    environment = dict(os.environ, PYTHONPATH=str(HERE.parent), PYTHONDONTWRITEBYTECODE="1")
+    environment = dict(os.environ, PYTHONPATH=str(peer.path), PYTHONDONTWRITEBYTECODE="1")
     needed = peer.module + (", " + peer.loop if peer.loop else "")
-    found = subprocess.run([peer.python, "-c", "import " + needed], env=environment,
+    program = "import sys; del sys.path[0]; import " + needed
+    found = subprocess.run([peer.python, "-c", program], env=environment,
                            stderr=subprocess.DEVNULL).returncode == 0
     if not found:
         print("%s: %s cannot be imported, left out" % (peer.name, needed), file=sys.stderr)
@@ -101,7 +104,9 @@ def main():
         for row in WORKLOADS + peers:
             print("%-24s %s" % (row.name, getattr(row, "about", "")))
         return 0
-    chosen = [p for p in select(peers, args.peers, lambda row: True) if importable(p)]
+    chosen = select(peers, args.peers, lambda row: True)
+    chosen += [of_checkout(path) for path in args.compare]
+    chosen = [p for p in chosen if importable(p)]
     args.load = os.getloadavg()[0]
     print("load average of the machine before the first run: %.1f" % args.load)
     rows, checks = [], []

@@ -66,8 +66,8 @@ struct conn {
 
 static struct {
     const char *path;
-    int port, listen, tls, text, deflate, fanout, ack, idle, handshakes;
-    int conns, burst, depth, copies;
+    int port, listen, tls, text, deflate, fanout, ack, idle, handshakes, spin;
+    int conns, burst, depth, copies, think /* microseconds */;
     long long limit;
     double seconds, warm;
     pid_t pid;
@@ -158,6 +158,7 @@ static void send_bursts(struct conn *c) {
 static void burst_done(struct conn *c) {
     c->under_way--;
     tick();
+    if (opt.think) nanosleep(&(struct timespec){0, opt.think * 1000L}, NULL);
     if (!finished) send_bursts(c);
 }
 
@@ -268,7 +269,7 @@ static void exchange(void) {
     deadline = clock_of(CLOCK_MONOTONIC) + opt.warm;
     for (int i = 0; i < (opt.fanout ? 1 : opt.conns); i++) send_bursts(&conns[i]);
     while (!finished) {
-        int n = epoll_wait(epoll_fd, events, 256, -1);
+        int n = epoll_wait(epoll_fd, events, 256, opt.spin ? 0 : -1);
         for (int i = 0; i < n && !finished; i++) {
             struct conn *c = events[i].data.ptr;
             if (events[i].events & EPOLLOUT) flush(c), send_bursts(c);
@@ -326,14 +327,15 @@ static void idle(void) {
 }
 
 static void parse(int argc, char **argv) {
-    enum { PORT = 256, PID, PATH, CONNS, BURST, DEPTH, COPIES, SECONDS, WARM, LIMIT };
+    enum { PORT = 256, PID, PATH, CONNS, BURST, DEPTH, COPIES, THINK, SECONDS, WARM, LIMIT };
     const struct option options[] = {
         {"listen", 0, &opt.listen, 1}, {"tls", 0, &opt.tls, 1}, {"text", 0, &opt.text, 1},
         {"deflate", 0, &opt.deflate, 1}, {"fanout", 0, &opt.fanout, 1}, {"ack", 0, &opt.ack, 1},
-        {"idle", 0, &opt.idle, 1}, {"handshakes", 0, &opt.handshakes, 1}, {"port", 1, 0, PORT},
-        {"pid", 1, 0, PID}, {"path", 1, 0, PATH}, {"conns", 1, 0, CONNS}, {"burst", 1, 0, BURST},
-        {"depth", 1, 0, DEPTH}, {"copies", 1, 0, COPIES}, {"seconds", 1, 0, SECONDS},
-        {"warm", 1, 0, WARM}, {"limit", 1, 0, LIMIT}, {0, 0, 0, 0}};
+        {"idle", 0, &opt.idle, 1}, {"handshakes", 0, &opt.handshakes, 1}, {"spin", 0, &opt.spin, 1},
+        {"port", 1, 0, PORT}, {"pid", 1, 0, PID}, {"path", 1, 0, PATH}, {"conns", 1, 0, CONNS},
+        {"burst", 1, 0, BURST}, {"depth", 1, 0, DEPTH}, {"copies", 1, 0, COPIES},
+        {"think", 1, 0, THINK}, {"seconds", 1, 0, SECONDS}, {"warm", 1, 0, WARM},
+        {"limit", 1, 0, LIMIT}, {0, 0, 0, 0}};
     int o;
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (o == PORT) opt.port = atoi(optarg);
@@ -343,6 +345,7 @@ static void parse(int argc, char **argv) {
         else if (o == BURST) opt.burst = atoi(optarg);
         else if (o == DEPTH) opt.depth = atoi(optarg);
         else if (o == COPIES) opt.copies = atoi(optarg);
+        else if (o == THINK) opt.think = atoi(optarg);
         else if (o == SECONDS) opt.seconds = atof(optarg);
         else if (o == WARM) opt.warm = atof(optarg);
         else if (o == LIMIT) opt.limit = atoll(optarg);

@@ -2,12 +2,15 @@
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Optional
 
 ECHO = frozenset({"echo", "tls"})
 BASIC = ECHO | {"count", "send", "fanout", "client", "handshakes", "idle"}
 COMPRESSED = BASIC | {"deflate"}
-ALL = COMPRESSED | {"echo_async", "count_callback", "send_each", "send_turns", "send_nagle"}
+ALL = COMPRESSED | {"echo_async", "count_callback", "send_each", "send_turns", "send_nagle",
+                    "in_process"}
+CHECKOUT = Path(__file__).resolve().parent.parent
 OURS = "tornado_ws"
 STOCK = "tornado"
 PICOWS = "picows"
@@ -22,6 +25,8 @@ class Peer:
         can: What the program understands.
         python: The interpreter.
         baseline: The name of the implementation that it is compared with.
+        ours: The name of what this checkout is there.
+        path: Where tornado_ws is imported from.
         loop: The module whose event loop it runs on, or None for asyncio's.
     """
 
@@ -31,6 +36,8 @@ class Peer:
     can: frozenset
     python: str = sys.executable
     baseline: str = STOCK
+    ours: str = OURS
+    path: Path = CHECKOUT
     loop: Optional[str] = None
 
 
@@ -42,7 +49,7 @@ PEERS = [
     Peer(OURS + ".uvloop", "tornado_program.py", "tornado_ws.websocket", ALL, loop="uvloop"),
     Peer("websockets", "websockets_program.py", "websockets", COMPRESSED),
     Peer("aiohttp", "aiohttp_program.py", "aiohttp", COMPRESSED),
-    Peer(PICOWS, "picows_program.py", "picows", BASIC | {"count_callback"}),
+    Peer(PICOWS, "picows_program.py", "picows", BASIC | {"count_callback", "in_process"}),
     Peer("picows.websockets", "websockets_program.py", "picows.websockets", COMPRESSED),
 ]
 
@@ -53,5 +60,13 @@ def of_interpreter(python):
         [python, "-c", "import sys, tornado; print('%d.%d-%s' % (sys.version_info[:2]"
                        " + (tornado.version,)))"], text=True).strip()
     baseline = "%s@%s" % (STOCK, version)
-    return [replace(p, name="%s@%s" % (p.name, version), python=python, baseline=baseline)
+    return [replace(p, name="%s@%s" % (p.name, version), python=python, baseline=baseline,
+                    ours="%s@%s" % (OURS, version))
             for p in PEERS if p.name in (STOCK, OURS)]
+
+
+def of_checkout(path):
+    """Returns tornado_ws as another checkout has it, named after its directory."""
+    [ours] = [p for p in PEERS if p.name == OURS]
+    path = Path(path).resolve()
+    return replace(ours, name="%s@%s" % (OURS, path.name), path=path)

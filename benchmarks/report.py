@@ -4,8 +4,9 @@ from xml.etree import ElementTree
 
 from .peers import OURS, PICOWS
 
-COLUMNS = "%-24s %12s %23s %10s %10s %12s %6s %9s"
-TITLES = ("", "median", "min-max", "x tornado", "/ picows", "per second", "load", "wire B")
+COLUMNS = "%-24s %12s %23s %10s %10s %8s %12s %6s %9s"
+TITLES = ("", "median", "min-max", "x tornado", "/ picows", "ours /", "per second", "load",
+          "wire B")
 
 
 def figure(workload, run):
@@ -38,6 +39,7 @@ def summarize(workload, peers, runs):
             "median": statistics.median(own), "min": min(own), "max": max(own),
             "vs_tornado": ratio(figures.get(peer.baseline, []), own),
             "vs_picows": ratio(own, figures.get(PICOWS, [])),
+            "ours_vs": ratio(figures.get(peer.ours, []), own),
             "per_second": statistics.median(r["messages"] / r["seconds"] for r in rounds),
             "load": statistics.median(r["load_cpu"] / r["seconds"] for r in rounds),
             "wire": statistics.median(r["received"] / r["messages"] for r in rounds),
@@ -73,6 +75,7 @@ def show(workload, rows):
         spread = "%s-%s" % (number(row["min"], form), number(row["max"], form))
         print(COLUMNS % (row["peer"], number(row["median"], form), spread,
                          number(row["vs_tornado"]), number(row["vs_picows"]),
+                         number(row["ours_vs"]),
                          number(row["per_second"], "%.0f"), number(100 * row["load"], "%.0f%%"),
                          number(row["wire"], "%.0f")))
         if row["peer"] == OURS and verdict(workload, row):

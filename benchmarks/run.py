@@ -11,6 +11,7 @@ from pathlib import Path
 from .workloads import write_messages
 
 HERE = Path(__file__).resolve().parent
+IN_PROCESS = "in_process"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tornado_ws-benchmarks"
 LIBRARIES = ["-lssl", "-lcrypto", "-lz"]
 LIMIT = 150  # seconds for one run, well above what the load generator allows itself
@@ -65,31 +66,32 @@ def messages(workload):
 
 
 @contextlib.contextmanager
-def program(peer, workload, url=None):
-    """Starts the peer's program for the workload and yields its process."""
+def program(peer, workload, *more):
+    """Starts the peer's program for the workload, with more arguments; yields its process."""
     command = [peer.python, str(HERE / "servers" / peer.program), workload.mode, "--module",
                peer.module, "--every", str(workload.burst), "--copies", str(workload.copies)]
-    command += ["--client", url] if url else []
+    command += more
     command += ["--loop", peer.loop] if peer.loop else []
     command += ["--deflate"] if "deflate" in workload.flags else []
     command += ["--tls", certificate()] if "tls" in workload.flags else []
-    environment = dict(os.environ, PYTHONPATH=str(HERE.parent), PYTHONHASHSEED="0",
+    environment = dict(os.environ, PYTHONPATH=str(peer.path), PYTHONHASHSEED="0",
                        PYTHONDONTWRITEBYTECODE="1")
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True,
-                                   env=environment, preexec_fn=pin(0))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=errors, text=True, env=environment, preexec_fn=pin(0))
         process.errors = errors
         try:
             yield process
         finally:
             process.kill()
             process.wait()
+            process.stdin.close()
             process.stdout.close()
 
 
 def load_command(workload, seconds):
     command = [build(), "--seconds", str(seconds), "--warm", str(seconds / 4)]
-    for name in ("conns", "burst", "depth", "copies"):
+    for name in ("conns", "burst", "depth", "copies", "think"):
         command += ["--" + name, str(getattr(workload, name))]
     if "handshakes" in workload.flags:
         command += ["--limit", str(HANDSHAKES)]
@@ -129,8 +131,30 @@ def run_client(peer, workload, name, seconds):
     """Runs a client against the load generator, which is the server here."""
     load = start_load(load_command(workload, seconds) + ["--listen", name])
     port = load.stdout.readline().strip()
-    with program(peer, workload, "ws://127.0.0.1:%s/" % port) as process:
+    with program(peer, workload, "--client", "ws://127.0.0.1:%s/" % port) as process:
         return finish(load, process, "%d\n" % process.pid)
+
+
+@contextlib.contextmanager
+def in_process(peer, workload, name):
+    """Yields a function of seconds that has a program drive itself for so long."""
+    more = ["--in-process", name, "--conns", str(workload.conns)]
+    more += ["--client", "here"] if workload.client else []
+    more += ["--text"] if "text" in workload.flags else []
+    with program(peer, workload, *more) as process:
+        def run(seconds):
+            try:
+                process.stdin.write("%r\n" % seconds)
+                process.stdin.flush()
+            except BrokenPipeError:
+                pass  # why is on its standard error
+            line = process.stdout.readline()
+            if not line:
+                process.errors.seek(0)
+                raise Failed("the program ended: %s" % process.errors.read())
+            return json.loads(line)
+        run(FIRST)
+        yield run
 
 
 @contextlib.contextmanager
@@ -140,7 +164,10 @@ def runner(peer, workload, name):
     A server serves all rounds of a workload; for memory and for clients each round has a
     process of its own.
     """
-    if workload.client:
+    if IN_PROCESS in workload.flags:
+        with in_process(peer, workload, name) as run:
+            yield run
+    elif workload.client:
         yield lambda seconds: run_client(peer, workload, name, seconds)
     elif "idle" in workload.flags:
         def fresh(seconds):

@@ -9,6 +9,7 @@ KIB = 1024
 MIB = 1024 * KIB
 BURST = 64 * KIB  # bytes of frames written at once by the pipelined workloads
 HEADER = 6  # of a small masked frame
+NEEDED = {"deflate", "tls", "handshakes", "idle", "in_process"}  # flags a program has to know
 RECORD = 200  # bytes of a small JSON message
 
 
@@ -21,7 +22,9 @@ class Workload:
         size: of a message, in bytes.
         cycle: number of different messages; they are sent in turn, again and again.
         burst, depth, copies: messages written at once, bursts under way, answers a message.
-        flags: of the load generator that the program needs to know or to be able to do too.
+        think: what the client waits before each burst, in microseconds.
+        flags: of the load generator that the program needs to know or to be able to do too;
+            "in_process" is none of the load generator's, for which `servers/in_process.py` stands.
         target, target_picows: at least so many times less CPU than tornado.websocket, and
             at most so many times picows.
     """
@@ -35,6 +38,7 @@ class Workload:
     depth: int = 1
     copies: int = 1
     conns: int = 1
+    think: int = 0
     flags: tuple = ()
     client: bool = False
     unit: str = "us"
@@ -44,7 +48,7 @@ class Workload:
     needs: frozenset = field(init=False)
 
     def __post_init__(self):
-        needs = {self.mode} | (set(self.flags) & {"deflate", "tls", "handshakes", "idle"})
+        needs = {self.mode} | (set(self.flags) & NEEDED)
         object.__setattr__(self, "needs", frozenset(needs | ({"client"} if self.client else set())))
 
     @property
@@ -67,6 +71,10 @@ WORKLOADS = [
              target=4.0),
     Workload("rtt_100", "100 connections, 32 B ping-pong", conns=100, target=3.4,
              target_picows=1.4),
+    Workload("rtt_think", "1 connection, 32 B ping-pong, 200 us between answer and next message",
+             think=200),
+    Workload("rtt_100s", "100 connections, 32 B ping-pong, the load never sleeps", conns=100,
+             flags=("spin",)),
     Workload("rtt_text", "1 connection, 32 B text ping-pong", flags=("text",)),
     Workload("pipeline_small", "32 B in bursts of 64 KiB, echoed", **pipelined(32), target=17.0,
              target_picows=0.6),
@@ -91,6 +99,8 @@ WORKLOADS = [
              flags=("text", "deflate"), target=1.15),
     Workload("fanout", "one 200 B text to each of 500 clients", mode="fanout", size=RECORD,
              cycle=16, conns=500, flags=("text", "fanout"), target=3.5, target_picows=1.2),
+    Workload("fanouts", "the same, the load never sleeps", mode="fanout", size=RECORD, cycle=16,
+             conns=500, flags=("text", "fanout", "spin")),
     Workload("client_rtt", "client: 32 B ping-pong", client=True, target=4.0,
              target_picows=1.5),
     Workload("client_recv", "client: 32 B received by read_message", mode="count", **STREAM,
@@ -103,6 +113,18 @@ WORKLOADS = [
              target=1.0),
     Workload("idle_deflate", "the same, compression agreed", conns=2000,
              flags=("idle", "deflate"), unit="kB"),
+]
+WORKLOADS += [
+    Workload("turn_echo", "in one process: 100 connections, 32 B ping-pong", conns=100,
+             flags=("in_process",)),
+    Workload("turn_async", "the same, coroutine that awaits write_message", mode="echo_async",
+             conns=100, flags=("in_process",)),
+    Workload("turn_fanout", "in one process: one 32 B text to each of 100 clients", mode="fanout",
+             conns=100, flags=("in_process", "text")),
+    Workload("turn_client_rtt", "in one process: 100 clients, 32 B ping-pong", conns=100,
+             client=True, flags=("in_process",)),
+    Workload("turn_client_recv", "in one process: 100 clients, each reads 32 B by read_message",
+             mode="count", conns=100, burst=64, client=True, flags=("in_process",)),
 ]
 WORKLOADS += [
     Workload("conns_%d" % n, "%d connections, 32 B ping-pong" % n, conns=n, extra=True)

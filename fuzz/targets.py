@@ -42,10 +42,18 @@ def connect(role, wbits, takeover, deflated, limit):
 
 
 def receive(connection, data, step):
-    """Give a connection data in steps; return the events, errors as their close codes."""
+    """Give a connection data in steps; return the events, errors as their close codes.
+
+    What is one message is taken the short way.
+    """
     events = []
     for start in range(0, len(data), step):
-        events += connection.receive_data(data[start:start + step])
+        part = data[start:start + step]
+        message = connection.receive_message(part)
+        if message is not None:
+            events.append((OP_BINARY if type(message) is bytes else OP_TEXT, message))
+            continue
+        events += connection.receive_data(part)
         while connection.backlog:
             events += connection.receive_data(b"")
     return [(opcode, payload.close_code if opcode == PROTOCOL_ERROR else payload)

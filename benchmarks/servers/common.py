@@ -36,6 +36,9 @@ def arguments():
     parser.add_argument("--deflate", action="store_true")
     parser.add_argument("--loop", help="the module whose event loop is used; asyncio's if absent")
     parser.add_argument("--tls", metavar="PEM", help="certificate and key")
+    parser.add_argument("--in-process", metavar="MESSAGES", help="drive itself with these")
+    parser.add_argument("--conns", type=int, default=1, help="how many it then has")
+    parser.add_argument("--text", action="store_true", help="whether they are texts")
     signal.alarm(LIFETIME)
     return parser.parse_args()
 
@@ -47,13 +50,19 @@ def use_loop(name):
         asyncio.set_event_loop_policy(importlib.import_module(name).EventLoopPolicy())
 
 
-def listen():
-    """Opens a socket on a free port of 127.0.0.1 and prints the port."""
+def bind():
+    """Opens a socket on a free port of 127.0.0.1."""
     # the protocol is named because asyncio sets TCP_NODELAY only on sockets that name it
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setblocking(False)
     sock.bind(("127.0.0.1", 0))
     sock.listen(BACKLOG)
+    return sock
+
+
+def listen():
+    """Does so and prints the port."""
+    sock = bind()
     print(sock.getsockname()[1])
     sys.stdout.flush()
     return sock

@@ -2,6 +2,7 @@
 import asyncio
 
 import common
+import in_process
 from picows import WSListener, WSMsgType, ws_connect, ws_create_server
 
 ARGS = common.arguments()
@@ -68,9 +69,13 @@ LISTENERS = {"echo": Echo, "count": Count, "count_callback": Count, "send": Send
 listener = LISTENERS[ARGS.mode]
 
 
+def create_server(sock):
+    return ws_create_server(lambda request: listener(), sock=sock,
+                            ssl=common.tls_context(ARGS.tls), **OPTIONS)
+
+
 async def serve():
-    server = await ws_create_server(lambda request: listener(), sock=common.listen(),
-                                    ssl=common.tls_context(ARGS.tls), **OPTIONS)
+    server = await create_server(common.listen())
     await server.serve_forever()
 
 
@@ -79,5 +84,22 @@ async def connect():
     await transport.wait_disconnected()
 
 
+async def connect_all(sock):
+    url = "ws://127.0.0.1:%d/" % sock.getsockname()[1]
+    return [asyncio.ensure_future(ws_connect(listener, url, **OPTIONS)) for _ in range(ARGS.conns)]
+
+
+def drive():
+    sock, loop = common.bind(), asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    used = loop.run_until_complete((connect_all if ARGS.client else create_server)(sock))
+    run = in_process.drive_clients if ARGS.client else in_process.drive_server
+    run(ARGS, in_process.asyncio_turn(loop), sock)
+    return used
+
+
 if __name__ == "__main__":
-    asyncio.run(connect() if ARGS.client else serve())
+    if ARGS.in_process:
+        drive()
+    else:
+        asyncio.run(connect() if ARGS.client else serve())

@@ -5,6 +5,7 @@ import importlib
 import sys
 
 import common
+import in_process
 import tornado
 from tornado import gen
 from tornado.httpserver import HTTPServer
@@ -96,8 +97,13 @@ def serve():
     application = Application([("/", HANDLERS[ARGS.mode])],
                               websocket_max_message_size=common.MAX_MESSAGE)
     server = HTTPServer(application, ssl_options=common.tls_context(ARGS.tls))
-    server.add_socket(common.listen())
-    IOLoop.current().start()
+    if ARGS.in_process:
+        listener = common.bind()
+        server.add_socket(listener)
+        in_process.drive_server(ARGS, in_process.tornado_turn(IOLoop.current()), listener)
+    else:
+        server.add_socket(common.listen())
+        IOLoop.current().start()
 
 
 class Counter(object):
@@ -122,10 +128,25 @@ def connect():
         Counter()
         IOLoop.current().start()
     else:
-        function = coroutines.count if ARGS.mode == "count" else coroutines.echo
-        connecting = websocket.websocket_connect
-        IOLoop.current().run_sync(lambda: function(connecting(ARGS.client), ARGS.every))
+        IOLoop.current().run_sync(lambda: use_connection(ARGS.client))
+
+
+def use_connection(url):
+    function = coroutines.count if ARGS.mode == "count" else coroutines.echo
+    return function(websocket.websocket_connect(url), ARGS.every)
+
+
+def connect_in_process():
+    listener, io_loop = common.bind(), IOLoop.current()
+    for _ in range(ARGS.conns):
+        io_loop.add_callback(use_connection, "ws://127.0.0.1:%d/" % listener.getsockname()[1])
+    in_process.drive_clients(ARGS, in_process.tornado_turn(io_loop), listener)
 
 
 if __name__ == "__main__":
-    connect() if ARGS.client else serve()
+    if not ARGS.client:
+        serve()
+    elif ARGS.in_process:
+        connect_in_process()
+    else:
+        connect()

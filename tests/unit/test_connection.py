@@ -221,18 +221,32 @@ def test_bytes_missing_says_what_the_frame_still_needs(role):
 
 @EACH_ROLE
 def test_received_bytes_are_counted(role):
-    """Wire bytes as they come, message bytes as the application gets them, no control frames."""
+    """C62: wire bytes as they come, messages as the application gets them, no control frames."""
     connection = connect(role)
     data = (frame_for(role, 0x81, b"Hello") + frame_for(role, 0x89, b"ping")
             + frame_for(role, 0x02, b"abc") + frame_for(role, 0x80, b"de"))
     receive_parts(connection, byte_by_byte(data))
     assert (connection.wire_bytes_in, connection.message_bytes_in) == (len(data), 10)
+    assert connection.messages_in == 2
     receive(connection, data + frame_for(role, 0x88))
     assert connection.wire_bytes_in == 2 * len(data) + len(frame_for(role, 0x88))
-    assert connection.message_bytes_in == 20
+    assert (connection.messages_in, connection.message_bytes_in) == (4, 20)
     receive(connection, data)
-    assert connection.message_bytes_in == 20
+    assert (connection.messages_in, connection.message_bytes_in) == (4, 20)
     assert (connection.wire_bytes_out, connection.message_bytes_out) == (0, 0)
+    assert connection.messages_out == 0
+
+
+@EACH_ROLE
+@pytest.mark.parametrize("size", [1, 5, 200])
+def test_messages_of_a_batch_are_counted_up_to_the_one_that_is_wrong(role, size):
+    """C62: those that are delivered; of equal heads, too."""
+    connection = connect(role)
+    good = frame_for(role, 0x81, b"x" * size)
+    bad = frame_for(role, 0x81, b"x" * (size - 1) + b"\xff")
+    events = receive(connection, good * 20 + bad + good)
+    assert len(events) == 21 and close_code_of(events) == 1007
+    assert (connection.messages_in, connection.message_bytes_in) == (20, 20 * size)
 
 
 @EACH_ROLE
@@ -242,6 +256,7 @@ def test_a_new_connection_has_seen_nothing(role):
     assert not connection.backlog and connection.bytes_missing == 0
     assert connection.wire_bytes_in == connection.wire_bytes_out == 0
     assert connection.message_bytes_in == connection.message_bytes_out == 0
+    assert connection.messages_in == connection.messages_out == 0
     assert connection.max_message_size == 1000 and connect(role).max_message_size is None
 
 

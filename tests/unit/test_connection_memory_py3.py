@@ -60,4 +60,18 @@ def test_a_bomb_takes_the_limit_and_one_chunk(role, limit, opcode, peak):
         for start in range(0, len(data), step):
             events += connection.receive_data(data[start:start + step])
         assert close_code_of(events) == 1009
-        assert tracemalloc.get_traced_memory()[1] - before < limit + len(data) + 4 * CHUNK
+        assert tracemalloc.get_traced_memory()[1] - before < limit * 5 // 4 + len(data) + 4 * CHUNK
+
+
+@EACH_ROLE
+@pytest.mark.parametrize("opcode", [1, 2])
+def test_a_large_message_is_held_once(role, opcode, peak):
+    """C36: with an eighth more and what is in work; a text is once more its characters."""
+    size, step = 8 << 20, 4 * CHUNK
+    data = frame_for(role, 0x80 | opcode, b"x" * size)
+    connection = connect(role)
+    tracemalloc.clear_traces()
+    for start in range(0, len(data), step):
+        events = connection.receive_data(data[start:start + step])
+    assert len(events) == 1 and len(events[0][1]) == size
+    assert peak() < size * 9 // 8 + 4 * step + (size if opcode == 1 else 0)

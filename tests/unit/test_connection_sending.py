@@ -117,7 +117,8 @@ def test_a_server_needs_no_random_numbers():
 
 
 def test_a_client_masks_with_the_function_that_it_is_given():
-    client = Connection(True, mask=lambda key, data: data.upper(), urandom=lambda n: OUR_KEY * n)
+    client = Connection(True, mask=lambda key, data: data.upper(),
+                        urandom=lambda n: OUR_KEY * (n // 4))
     assert client.send_message(OP_TEXT, b"Hello") == raw("81 85") + OUR_KEY + b"HELLO"
 
 

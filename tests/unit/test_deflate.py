@@ -390,3 +390,51 @@ def test_codecs_talk_to_each_other():
         for message in (b"Hello", b"", b"Hello", window_tester(8)):
             assert server[1].decompress(client[0].compress(message)) == message
             assert client[1].decompress(server[0].compress(message)) == message
+
+
+# What is not the peer's fault: C19.
+
+
+class Failing(object):
+    """Stands for an object of zlib's that fails."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def decompress(self, data, limit):
+        raise self._error
+
+    def compress(self, data):
+        raise self._error
+
+
+@pytest.mark.parametrize("error, kind", [
+    (MemoryError(), MemoryError),
+    (zlib.error("Error -4 while decompressing data"), MemoryError),
+    (zlib.error("Error -2 while decompressing data: inconsistent stream state"), zlib.error),
+    (zlib.error("Error -3 while decompressing data: invalid block type"), ProtocolError),
+    (zlib.error("Error 2 while decompressing data"), ProtocolError)], ids=str)
+def test_the_peer_is_to_blame_for_its_data_only(error, kind):
+    """C19: neither for memory that runs out nor for a context that is not in order."""
+    receiver = inflater()
+    receiver._context = Failing(error)
+    with pytest.raises(kind) as caught:
+        receiver.decompress(raw("f2 48 cd c9 c9 07 00"))
+    assert type(caught.value) is kind
+
+
+def test_bad_data_are_told_by_zlib_as_is_expected():
+    """The beginning of its texts."""
+    with pytest.raises(zlib.error) as caught:
+        zlib.decompressobj(-15).decompress(b"\xff" * 10)
+    assert str(caught.value).startswith("Error -3 ")
+
+
+def test_a_message_that_could_not_be_compressed_is_not_referred_to():
+    """C34: the peer did not get it. The next one starts with an empty window."""
+    sender, receiver = deflater(), inflater()
+    sender._context = Failing(MemoryError())
+    with pytest.raises(MemoryError):
+        sender.compress(b"Hello")
+    assert receiver.decompress(sender.compress(b"Hello")) == b"Hello"
+    assert sender.compress(b"Hello") == raw("f2 00 11 00 00")

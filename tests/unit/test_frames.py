@@ -254,9 +254,11 @@ def test_masking_keys_are_cut_from_random_blocks_and_never_repeat():
 
     source = frames.KeySource(urandom)
     assert asked == []
-    keys = [source.next_key() for _ in range(2500)]
-    assert keys == [struct.pack("!I", n) for n in range(2500)]
-    assert asked == [4096, 4096, 4096]
+    keys = [source.next_key() for _ in range(150)]
+    assert keys == [struct.pack("!I", n) for n in range(150)]
+    assert asked == [256, 256, 256]
+    assert [source.keys.pop() for _ in range(42)] == [struct.pack("!I", n) for n in range(150, 192)]
+    assert source.next_key() == struct.pack("!I", 192)
 
 
 def test_masking_keys_come_from_the_system_by_default():

@@ -36,9 +36,10 @@ FLOORS = [
 """From the lowest up: wings, and the modules that are one by themselves."""
 
 CORE_LAYERS = [  # a module imports from the layers above its own line, never sideways
-    {"errors", "utf8"},
+    {"errors", "utf8", "compression"},
     {"frames", "headers"},
     {"deflate", "handshake", "message"},
+    {"straight"},
     {"connection"},
 ]
 

@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import pytest
 
+from tornado_ws._sansio import message as message_module
 from tornado_ws._sansio.deflate import PerMessageDeflateDecompressor
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import OP_BINARY, OP_TEXT
@@ -31,7 +32,10 @@ PARTS = [
 
 
 @pytest.mark.parametrize("parts", PARTS, ids=lambda parts: "-".join(str(len(p)) for p in parts))
-def test_parts_small_and_large_are_put_together_in_order(parts):
+@pytest.mark.parametrize("first_block", [0, 5000, 10000, 1 << 24])
+def test_parts_small_and_large_are_put_together_in_order(parts, first_block, monkeypatch):
+    """Wherever the first block ends."""
+    monkeypatch.setattr(message_module, "FIRST_BLOCK", first_block)
     whole = b"".join(parts)
     for opcode, expected in ((OP_BINARY, whole), (OP_TEXT, whole.decode("ascii"))):
         message = put_together(opcode, parts)
@@ -103,3 +107,11 @@ def test_a_compressed_message_is_inflated_part_by_part():
     with pytest.raises(ProtocolError) as error:
         message.feed(b"\x00\x05\x00\xfa\xff67890\x00", True)
     assert error.value.close_code == 1009
+
+
+@pytest.mark.parametrize("size", [4 << 20, 16 << 20, (16 << 20) + 1, 20 << 20])
+def test_large_messages_are_put_together(size):
+    part = bytes(bytearray(i * i % 251 for i in range(256 * 1024 + 1)))
+    whole = (part * (size // len(part) + 1))[:size]
+    parts = [whole[i:i + len(part)] for i in range(0, size, len(part))] + [b""]
+    assert put_together(OP_BINARY, parts) == whole

@@ -4,6 +4,7 @@ Nothing here knows Tornado, a socket, a clock or a log: bytes go in, events and 
 Imports go one way only::
 
     errors  <-  utf8, frames, headers
-    errors, headers  <-  deflate, handshake
-    errors, utf8, frames, deflate  <-  connection
+    errors, headers  <-  handshake
+    errors, headers, compression  <-  deflate
+    errors, utf8, frames  <-  message  <-  straight  <-  connection
 """

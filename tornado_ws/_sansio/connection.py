@@ -14,9 +14,9 @@ Bytes from the peer go into `Connection.receive_data`, which returns events: pla
 
 Each ``send_*`` method returns the bytes of its one frame. Receiving, a connection is in one of
 three places: between frames, where an unfragmented data frame that is all there has its straight
-path, `_take_straight`; in the header of a frame, whose bytes wait in ``_data``; or in a payload,
-of which each part is unmasked, inflated and checked as it arrives, so that nothing waits for the
-rest of a frame to be found wrong.
+path (`straight.StraightPath`, the base class); in the header of a frame, whose bytes wait in
+``_data``; or in a payload, of which each part is unmasked, inflated and checked as it arrives, so
+that nothing waits for the rest of a frame to be found wrong.
 
 One call returns one batch: at most `BATCH_EVENTS` events, and no more messages once they hold
 `BATCH_BYTES`. What is left stays inside, `backlog` is true, and the next call goes on with it.
@@ -24,31 +24,23 @@ One call returns one batch: at most `BATCH_EVENTS` events, and no more messages 
 from __future__ import absolute_import, division, print_function
 
 import os
-from itertools import chain, repeat, starmap
 
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD,
-                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION, OP_TEXT,
-                                       OPCODE_MASK, RSV1, SMALL_HEADS, KeySource, build_close,
-                                       build_header, count_equal_heads, encode_frame,
-                                       encode_masked_frame, mask_bytes, parse_close, parse_header,
-                                       straight_heads)
+                                       CONTROL_BIT, FIN, KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE,
+                                       OP_CONTINUATION, OPCODE_MASK, RSV1, build_close,
+                                       build_header, encode_frame, encode_masked_frame, mask_bytes,
+                                       parse_close, parse_header)
 from tornado_ws._sansio.message import Message
+from tornado_ws._sansio.straight import StraightPath
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
 BATCH_EVENTS = 256
 BATCH_BYTES = 256 * 1024
 
-_HEADS_FROM_CLIENT = straight_heads(masked=True)
-_HEADS_FROM_SERVER = straight_heads(masked=False)
-_DEFLATE_HEADS_FROM_CLIENT = straight_heads(masked=True, deflate=True)
-_DEFLATE_HEADS_FROM_SERVER = straight_heads(masked=False, deflate=True)
-_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None, None)  # as if too long for the straight path
 
-
-class Connection(object):
+class Connection(StraightPath):
     """The state of one connection.
 
     Args:
@@ -62,56 +54,49 @@ class Connection(object):
         close_sent, close_received: Whether a close frame went out or came in.
         wire_bytes_in, wire_bytes_out: Bytes received and sent, all in all.
         message_bytes_in, message_bytes_out: Payload bytes of messages, uncompressed.
+        messages_in, messages_out: How many messages came in and went out.
         backlog: Whether a batch ended before the bytes at hand did.
         bytes_missing: What the frame in progress still needs, 0 between frames.
     """
 
+    __slots__ = (
+        "close_sent", "close_received", "backlog", "bytes_missing",
+        "_data",     # received, not yet taken
+        "_message",  # the message in progress
+        "_header",   # the frame whose payload is being received
+        "_control",  # what has come of a control frame's payload
+        "_ended",    # whether nothing more is taken from the peer
+    )
+
     def __init__(self, is_client, max_message_size=None, mask=mask_bytes, urandom=os.urandom):
+        super(Connection, self).__init__(is_client, max_message_size, mask, urandom)
         self.close_sent = False
         self.close_received = False
         self.backlog = False
         self.bytes_missing = 0
-        self.wire_bytes_in = self.wire_bytes_out = 0
-        self.message_bytes_in = self.message_bytes_out = 0
-        self._mask = mask
-        self.max_message_size = max_message_size
-        self._is_client = is_client
-        self._next_key = KeySource(urandom).next_key if is_client else None
-        self._compressor = self._decompressor = None
-        self._min_size = 0
-        self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
-        self._data = b""        # received, not yet taken
-        self._message = None    # the message in progress
-        self._header = None     # the frame whose payload is being received
-        self._control = b""     # what has come of a control frame's payload
-        self._ended = False     # nothing more is taken from the peer
-
-    def enable_deflate(self, compressor, decompressor, min_size=0):
-        """Switch permessage-deflate on, as negotiated (RFC 7692).
-
-        Args:
-            compressor: For messages sent: has ``compress(data)``.
-            decompressor: For messages received: has ``feed_pieces(data, final, max_length)``.
-            min_size: Messages with fewer bytes are sent uncompressed.
-        """
-        self._compressor = compressor
-        self._decompressor = decompressor
-        self._min_size = min_size
-        self._heads = _DEFLATE_HEADS_FROM_SERVER if self._is_client else _DEFLATE_HEADS_FROM_CLIENT
+        self._data = b""
+        self._message = None
+        self._header = None
+        self._control = b""
+        self._ended = False
 
     # Receiving.
 
     def receive_data(self, data):
         """Take bytes from the peer and return what they mean.
 
-        Never raises: what is wrong with the bytes is the last event. After a close frame or an
-        error the connection takes no notice of what it is given.
+        Never raises for what a peer sent: what is wrong with the bytes is the last event. After a
+        close frame or an error the connection takes no notice of what it is given.
 
         Args:
             data: bytes, any number; ``b""`` to go on with a `backlog`.
 
         Returns:
             A list of events, one batch.
+
+        Raises:
+            MemoryError: For which nobody is to blame. Some of the bytes are lost, so what comes
+                after them is not looked at.
         """
         self.wire_bytes_in += len(data)
         if self._ended:
@@ -125,11 +110,15 @@ class Connection(object):
             self._fail(events, ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in text"))
         except ProtocolError as error:
             self._fail(events, error)
+        except BaseException:
+            self.discard()
+            raise
         if self._ended:
             self._data = b""
             self.backlog = False
         else:
-            self._data = data[pos:]
+            self._data = rest = data[pos:]
+            self._set_between(not rest and self._message is None and self._header is None)
         return events
 
     def _take_batch(self, data, events):
@@ -153,73 +142,6 @@ class Connection(object):
             frames += 1
         self.backlog = pos < size
         return pos
-
-    def _take_straight(self, data, pos, events, frames, room):
-        """Take unfragmented data frames of up to 65535 bytes that are all here.
-
-        Args:
-            data: The bytes received.
-            pos: Where a header starts.
-            events: The list to which the messages are added.
-            frames: How many to take at most.
-            room: Once their payloads have so many bytes, no more is taken.
-
-        Returns:
-            The position of the first frame that was not taken.
-        """
-        is_client, size, taken = self._is_client, len(data), 0
-        limit = self.max_message_size
-        if limit is None or limit > MAX_LENGTH_16:
-            limit = MAX_LENGTH_16
-        try:
-            while frames and taken < room:
-                start, head = pos, data[pos:pos + 2]
-                opcode, length, stride, unpack, unpack_run = self._heads.get(head, _NO_HEAD)
-                pos += stride
-                if length > limit or pos > size:
-                    return start
-                if length == LENGTH_16:
-                    header = unpack(data, start)
-                    length = header[0]
-                    pos += length
-                    if not LENGTH_16 <= length <= limit or pos > size:
-                        return start
-                    payload = data[pos - length:pos]
-                    if not is_client:
-                        payload = self._mask(header[1], payload)
-                elif unpack_run is not None and data[pos:pos + 2] == head and pos + stride <= size:
-                    most = min(frames, (size - start) // stride)
-                    count = count_equal_heads(data, start, stride, most)
-                    pos = start + count * stride
-                    self._take_run(opcode, unpack_run(data[start:pos]), events)
-                    taken += count * length
-                    frames -= count
-                    continue
-                else:
-                    parts = unpack(data, start)
-                    payload = parts[0] if is_client else self._mask(*parts)
-                taken += self._add_message(opcode, payload, events)
-                frames -= 1
-            return pos
-        finally:
-            self.message_bytes_in += taken
-
-    def _add_message(self, opcode, payload, events):
-        """Add the message that is one frame's payload; return its size."""
-        if opcode & RSV1:
-            message = Message(opcode & OPCODE_MASK, self._decompressor.feed_pieces,
-                              self.max_message_size)
-            events.append((message.opcode, message.feed(payload, True)))
-            return message.size
-        events.append((opcode, payload if opcode == OP_BINARY else utf8.decode(payload)))
-        return len(payload)
-
-    def _take_run(self, opcode, frames, events):
-        """Take frames with equal heads; no step of it is one of the interpreter's."""
-        payloads = chain.from_iterable(frames) if self._is_client else starmap(self._mask, frames)
-        if opcode == OP_TEXT:
-            payloads = map(utf8.decode, payloads)
-        events.extend(zip(repeat(opcode), payloads))
 
     def _step(self, data, pos, events):
         """Take a frame's header and what is there of its payload, or more of the payload.
@@ -274,6 +196,7 @@ class Connection(object):
         if final:
             self._message = None
             self.message_bytes_in += message.size
+            self.messages_in += 1
             events.append((message.opcode, payload))
 
     def _end_control(self, opcode, events):
@@ -297,6 +220,7 @@ class Connection(object):
 
     def discard(self):
         """Take no more notice of what the peer sends."""
+        super(Connection, self).discard()
         self._ended = True
         self.backlog = False
         self._message = self._header = None
@@ -304,43 +228,14 @@ class Connection(object):
 
     # Sending.
 
-    def send_message(self, opcode, payload):
-        """Encode a message as one frame, compressed where that was negotiated.
-
-        Args:
-            opcode: ``OP_TEXT`` or ``OP_BINARY``.
-            payload: bytes; for text, UTF-8.
-
-        Returns:
-            The frame's bytes.
-        """
-        length = len(payload)
-        self.message_bytes_out += length
-        if self._is_client:
-            return b"".join(self._encode(opcode, payload))
-        if self._compressor is not None and length >= self._min_size:
-            payload = self._compressor.compress(payload)
-            opcode |= RSV1
-            length = len(payload)
-        if length < LENGTH_16:
-            self.wire_bytes_out += 2 + length
-            return SMALL_HEADS[opcode][length] + payload
-        frame = build_header(FIN | opcode, length, False) + payload
-        self.wire_bytes_out += len(frame)
-        return frame
-
     def send_large_message(self, opcode, payload):
         """Encode a message as `send_message` does, without a copy of what is sent as it is.
 
         Returns:
             The frame in two pieces, its header and its payload.
         """
-        self.message_bytes_out += len(payload)
-        return self._encode(opcode, payload)
-
-    def _encode(self, opcode, payload):
-        first = FIN | opcode
-        if self._compressor is not None and len(payload) >= self._min_size:
+        first, length = FIN | opcode, len(payload)
+        if self._compressor is not None and length >= self._min_size:
             payload = self._compressor.compress(payload)
             first |= RSV1
         head = build_header(first, len(payload), self._is_client)
@@ -349,6 +244,8 @@ class Connection(object):
             head += key
             payload = self._mask(key, payload)
         self.wire_bytes_out += len(head) + len(payload)
+        self.message_bytes_out += length
+        self.messages_out += 1
         return head, payload
 
     def send_frame(self, first, payload):

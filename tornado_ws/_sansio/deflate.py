@@ -18,23 +18,18 @@ which starts with an empty window, as zlib's does. That a stream has ended shows
 from __future__ import absolute_import, division, print_function
 
 import collections
-import numbers
 import zlib
 
+from tornado_ws._sansio.compression import (BOOL_OPTIONS, CLIENT_NO_TAKEOVER, CLIENT_WINDOW_BITS,
+                                            DEFAULT_LEVEL, DEFAULT_MEM_LEVEL, MAX_WINDOW_BITS,
+                                            MIN_WINDOW_BITS, SERVER_NO_TAKEOVER, SERVER_WINDOW_BITS,
+                                            check_options, own_bits)
 from tornado_ws._sansio.errors import HandshakeError, ProtocolError
 from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, build_extension
 
-DEFAULT_LEVEL = 6
-DEFAULT_MEM_LEVEL = 8
-MIN_WINDOW_BITS = 8
-MAX_WINDOW_BITS = 15
-
-SERVER_NO_TAKEOVER = "server_no_context_takeover"
-CLIENT_NO_TAKEOVER = "client_no_context_takeover"
-SERVER_WINDOW_BITS = "server_max_window_bits"
-CLIENT_WINDOW_BITS = "client_max_window_bits"
-
 _SMALLEST_ZLIB_WINDOW = 9  # bits
+_OUT_OF_MEMORY = "Error -4 "  # how the text of zlib.error begins: Z_MEM_ERROR
+_OUT_OF_ORDER = "Error -2 "   # Z_STREAM_ERROR
 _TAIL = b"\x00\x00\xff\xff"
 _MAX_TAKEN = 16 * 1024  # bytes, at once by zlib
 _MAX_GIVEN = 64 * 1024
@@ -45,62 +40,9 @@ _CLOSE_TOO_BIG = 1009
 # "a decimal integer value without leading zeroes between 8 to 15, inclusive" (section 7.1.2).
 _WINDOW_BITS = dict((str(bits), bits) for bits in range(MIN_WINDOW_BITS, MAX_WINDOW_BITS + 1))
 
-_INT_OPTIONS = {
-    "compression_level": (-1, 9),
-    "mem_level": (1, 9),
-    "max_wbits": (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
-    SERVER_WINDOW_BITS: (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
-    CLIENT_WINDOW_BITS: (MIN_WINDOW_BITS, MAX_WINDOW_BITS),
-    "min_size": (0, float("inf")),
-}
-_BOOL_OPTIONS = (SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER)
-
 # What both sides agreed on: two bools, then two window sizes in bits, 8 to 15.
 Parameters = collections.namedtuple("Parameters", (
     SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER, SERVER_WINDOW_BITS, CLIENT_WINDOW_BITS))
-
-
-def check_options(options):
-    """Validate an application's compression options.
-
-    ``compression_level``: -1 (zlib's own default) or 0 (stored) to 9 (smallest).
-    ``mem_level``: 1 to 9. ``server_max_window_bits``, ``client_max_window_bits``: 8 to 15, the
-    largest window for that direction. ``max_wbits``: 8 to 15, the window of the side that uses
-    the options (for a server another name of ``server_max_window_bits``); given both, the smaller
-    counts. ``server_no_context_takeover``, ``client_no_context_takeover``: bool.
-    ``min_size``: shorter messages (bytes) go uncompressed, an int from 0.
-
-    Args:
-        options: A dict with any of these keys.
-
-    Returns:
-        A new dict.
-
-    Raises:
-        ValueError: For an unknown key or a wrong value; the message names the key.
-    """
-    if not isinstance(options, dict):
-        raise ValueError("compression options must be a dict, not %s" % type(options).__name__)
-    for key, value in options.items():
-        if key in _BOOL_OPTIONS:
-            if not isinstance(value, bool):
-                raise ValueError("compression option %s must be a bool, not %r" % (key, value))
-        elif key in _INT_OPTIONS:
-            _check_int(key, value, *_INT_OPTIONS[key])
-        else:
-            raise ValueError("unknown compression option %r" % (key,))
-    return dict(options)
-
-
-def _check_int(key, value, low, high):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueError("compression option %s must be an int, not %r" % (key, value))
-    if not low <= value <= high:
-        raise ValueError("compression option %s must be %s to %s: %r" % (key, low, high, value))
-
-
-def _own_bits(options, name):
-    return min(options.get("max_wbits", MAX_WINDOW_BITS), options.get(name, MAX_WINDOW_BITS))
 
 
 def _parse(params, is_offer):
@@ -113,7 +55,7 @@ def _parse(params, is_offer):
     """
     found = {}
     for name, value in params:
-        if name in _BOOL_OPTIONS:
+        if name in BOOL_OPTIONS:
             valid, meaning = value is None, True
         elif name == CLIENT_WINDOW_BITS and value is None:
             valid, meaning = is_offer, None
@@ -162,10 +104,10 @@ def negotiate_offer(extensions, options):
 
 
 def _answer(offer, options):
-    flags = [name in offer or options.get(name, False) for name in _BOOL_OPTIONS]
-    params = [(name, None) for name, flag in zip(_BOOL_OPTIONS, flags) if flag]
+    flags = [name in offer or options.get(name, False) for name in BOOL_OPTIONS]
+    params = [(name, None) for name, flag in zip(BOOL_OPTIONS, flags) if flag]
     server_bits = min(offer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS),
-                      _own_bits(options, SERVER_WINDOW_BITS))
+                      own_bits(options, SERVER_WINDOW_BITS))
     if SERVER_WINDOW_BITS in offer or server_bits < MAX_WINDOW_BITS:
         params.append((SERVER_WINDOW_BITS, str(server_bits)))
     client_bits = MAX_WINDOW_BITS
@@ -187,11 +129,11 @@ def build_offer(options):
     Returns:
         The value for ``Sec-WebSocket-Extensions``, a native ``str``.
     """
-    params = [(name, None) for name in _BOOL_OPTIONS if options.get(name)]
+    params = [(name, None) for name in BOOL_OPTIONS if options.get(name)]
     if SERVER_WINDOW_BITS in options:
         params.append((SERVER_WINDOW_BITS, str(options[SERVER_WINDOW_BITS])))
     limited = CLIENT_WINDOW_BITS in options or "max_wbits" in options
-    hint = str(_own_bits(options, CLIENT_WINDOW_BITS)) if limited else None
+    hint = str(own_bits(options, CLIENT_WINDOW_BITS)) if limited else None
     params.append((CLIENT_WINDOW_BITS, hint))
     return build_extension(PERMESSAGE_DEFLATE, params)
 
@@ -231,9 +173,9 @@ def accept_response(params, options):
     server_bits = answer.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS)
     if server_bits > options.get(SERVER_WINDOW_BITS, MAX_WINDOW_BITS):
         raise HandshakeError("server_max_window_bits is larger than the client asked for")
-    own_bits = _own_bits(options, CLIENT_WINDOW_BITS)
-    client_bits = answer.get(CLIENT_WINDOW_BITS, own_bits)
-    if client_bits > own_bits:
+    allowed = own_bits(options, CLIENT_WINDOW_BITS)
+    client_bits = answer.get(CLIENT_WINDOW_BITS, allowed)
+    if client_bits > allowed:
         raise HandshakeError("client_max_window_bits is larger than the client offered")
     client_no_takeover = CLIENT_NO_TAKEOVER in answer or options.get(CLIENT_NO_TAKEOVER, False)
     return Parameters(SERVER_NO_TAKEOVER in answer, client_no_takeover, server_bits, client_bits)
@@ -280,10 +222,13 @@ class PerMessageDeflateCompressor(object):
         if not data:
             # An empty block without its tail (section 7.2.3.6): no context is needed for it.
             return b"\x00"
-        context = self._context or zlib.compressobj(*self._zlib_args)
-        self._context = context if self._persistent else None
+        # If this fails, the context has seen what the peer does not get: it is not used again.
+        context, self._context = self._context or zlib.compressobj(*self._zlib_args), None
         compressed = context.compress(data)
-        return compressed + context.flush(zlib.Z_SYNC_FLUSH)[: -len(_TAIL)]
+        compressed += context.flush(zlib.Z_SYNC_FLUSH)[: -len(_TAIL)]
+        if self._persistent:
+            self._context = context
+        return compressed
 
 
 class PerMessageDeflateDecompressor(object):
@@ -334,6 +279,10 @@ class PerMessageDeflateDecompressor(object):
         Yields:
             ``(piece, last)``: bytes, and whether they end the message. A final part has at least
             one piece, and what is allowed is given before an error.
+
+        Raises:
+            ProtocolError: As `feed`.
+            MemoryError: zlib got none.
         """
         tail_length = 0
         if final:
@@ -369,7 +318,12 @@ class PerMessageDeflateDecompressor(object):
         try:
             limit = _MAX_GIVEN if room is None else min(room + 1, _MAX_GIVEN)
             piece = context.decompress(data, limit)
-        except zlib.error:
+        except zlib.error as error:
+            text = str(error)
+            if text.startswith(_OUT_OF_MEMORY):
+                raise MemoryError("zlib: " + text)
+            if text.startswith(_OUT_OF_ORDER):
+                raise  # no data do this
             raise ProtocolError(_CLOSE_INVALID_DATA, "undecodable deflate data")
         unused = len(context.unused_data)
         if unused:

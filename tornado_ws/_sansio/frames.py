@@ -58,7 +58,7 @@ MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
 
 _MESSAGE_OPCODES = (OP_TEXT, OP_BINARY, RSV1 | OP_TEXT, RSV1 | OP_BINARY)
 _OPCODES = frozenset([OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG])
-_KEYS_A_BLOCK = 1024
+_KEYS_A_BLOCK = 64
 
 _pack_8 = struct.Struct("BB").pack
 _pack_16 = struct.Struct("!BBH").pack
@@ -68,6 +68,7 @@ _unpack_16 = struct.Struct("!H").unpack_from
 _unpack_64 = struct.Struct("!Q").unpack_from
 _pack_code = struct.Struct("!H").pack
 _byte = struct.Struct("B").pack
+_cut_keys = struct.Struct(_KEYS_A_BLOCK * ("%ds" % KEY_SIZE)).unpack
 
 
 class Header(collections.namedtuple("Header", "first length key start")):
@@ -110,6 +111,27 @@ def straight_heads(masked, deflate=False):
         header = struct.Struct("!2xH" + key)
         heads[_byte(FIN | opcode) + _byte(mask_bit | LENGTH_16)] = (
             opcode, LENGTH_16, header.size, header.unpack_from, None)
+    return heads
+
+
+def single_heads(masked):
+    """Make the table of the two first bytes of data frames that may be all that is there.
+
+    Args:
+        masked: Whether the frames carry a masking key.
+
+    Returns:
+        A dict from the two bytes to ``(length, start, unpack, is_text)``, for unfragmented text
+        and binary frames of up to 65535 bytes without a reserved bit: the payload's length, where
+        the payload starts (behind the masking key), and None. For more than 125 bytes the length
+        is None, and ``unpack(data)[0]`` is what the header says.
+    """
+    heads = {}
+    for head, (opcode, length, stride, unpack, _) in straight_heads(masked).items():
+        if length == LENGTH_16:
+            heads[head] = None, stride, unpack, opcode == OP_TEXT
+        else:
+            heads[head] = length, stride - length, None, opcode == OP_TEXT
     return heads
 
 
@@ -209,10 +231,14 @@ def parse_header(data, pos, masked, deflate):
     return Header(first, length, data[pos:pos + KEY_SIZE], pos + KEY_SIZE)
 
 
-# For each opcode of a message, with and without RSV1, the headers of payloads of 0 to 125 bytes,
-# unmasked.
-SMALL_HEADS = dict((opcode, [_byte(FIN | opcode) + _byte(n) for n in range(LENGTH_16)])
-                   for opcode in _MESSAGE_OPCODES)
+def _small_heads(mask_bit):
+    return dict((opcode, [_byte(FIN | opcode) + _byte(mask_bit | n) for n in range(LENGTH_16)])
+                for opcode in (OP_TEXT, OP_BINARY))
+
+
+# For each opcode of a message, the headers of payloads of 0 to 125 bytes.
+SMALL_HEADS = _small_heads(0)
+SMALL_MASKED_HEADS = _small_heads(MASK_BIT)
 
 
 def build_header(first, length, masked):
@@ -300,21 +326,22 @@ class KeySource(object):
 
     Args:
         urandom: The source: a function from a number of bytes to bytes.
+
+    Attributes:
+        keys: Those at hand, a list; the next one is its last. Whoever takes one removes it.
     """
 
+    __slots__ = ("keys", "_urandom")
+
     def __init__(self, urandom=os.urandom):
+        self.keys = []
         self._urandom = urandom
-        self._block = b""
-        self._pos = 0
 
     def next_key(self):
         """Return a masking key that was not given before: 4 bytes."""
-        pos = self._pos
-        if pos == len(self._block):
-            self._block = self._urandom(_KEYS_A_BLOCK * KEY_SIZE)
-            pos = 0
-        self._pos = pos + KEY_SIZE
-        return self._block[pos:pos + KEY_SIZE]
+        if not self.keys:
+            self.keys.extend(reversed(_cut_keys(self._urandom(_KEYS_A_BLOCK * KEY_SIZE))))
+        return self.keys.pop()
 
 
 def is_valid_close_code(code):

@@ -1,37 +1,32 @@
 """A message while its parts arrive: RFC 6455 section 5.4 and RFC 7692 section 6.2.
 
 A part is what came of a frame's payload in one read. Each is inflated and checked at once, so a
-bad byte or a byte too many ends the message there, and memory holds what the limit allows. Small
-parts are gathered in one buffer, or a million one-byte fragments would be a million objects.
+bad byte or a byte too many ends the message there, and memory holds what the limit allows.
+
+The first parts are gathered in one buffer, which grows by an eighth when it is full and in the
+end is the message, without a copy. As the parts do not pile up, the next message finds memory that
+the process has already; to get pages from the system costs more than to fill them. But what it
+has already it keeps: about one such message. So from `FIRST_BLOCK` bytes on the parts do pile up,
+to be joined in the end: of that, twice the size of the message, malloc gives all back. Small parts
+are always gathered, or a million one-byte fragments would be a million objects.
 """
 from __future__ import absolute_import, division, print_function
+
+import io
 
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.errors import ProtocolError
 from tornado_ws._sansio.frames import CLOSE_MESSAGE_TOO_BIG, OP_TEXT
 
+
+def _is_buffer_given():
+    """Tell whether a BytesIO hands its buffer over; Python 2 makes a copy."""
+    data = b"buffer" * 10
+    return io.BytesIO(data).getvalue() is data
+
+
+FIRST_BLOCK = 16 * 1024 * 1024 if _is_buffer_given() else 0
 _SMALL_PART = 4096
-
-
-_SPARE = 512 * 1024
-_largest = 16 * 1024
-
-
-def _join(parts, size):
-    """Join the parts of a message, so that the next one as large costs no page faults.
-
-    The GNU malloc gives the top of the heap back to the system when more is free there than twice
-    the largest block that it ever freed by ``munmap``. The parts of a large message and the
-    message itself are just over that: after each one their pages would be given back, to be
-    fetched again one by one for the next, which costs several times what copying them does. A
-    block larger than any message so far moves that bound. Its pages are never touched. (On
-    Python 2 it is a short string, and all stays as it was.)
-    """
-    global _largest
-    if size > _largest:
-        _largest = size
-        bytes(size + size // 4 + _SPARE)
-    return b"".join(parts)
 
 
 class Message(object):
@@ -51,8 +46,8 @@ class Message(object):
         self._inflate = inflate
         self._max_size = max_size
         self._announced = 0
-        self._parts = []
-        self._small = bytearray()
+        self._block = None  # the buffer of parts
+        self._parts = []    # before those in it
         self._validator = None
 
     def announce(self, length):
@@ -108,13 +103,23 @@ class Message(object):
         return utf8.decode(data) if final else None
 
     def _gather(self, part, final):
-        if not final and len(part) < _SMALL_PART:
-            self._small += part
+        if self._block is None:
+            if final:
+                return part
+            self._block = io.BytesIO()
+        if len(part) < _SMALL_PART or (not self._parts and self.size <= FIRST_BLOCK):
+            self._block.write(part)
+        else:
+            self._end_block()
+            self._parts.append(part)
+        if not final:
             return None
-        if self._small:
-            self._parts.append(bytes(self._small))
-            self._small = bytearray()
-        if not self._parts and final:
-            return part
-        self._parts.append(part)
-        return _join(self._parts, self.size) if final else None
+        if not self._parts:
+            return self._block.getvalue()
+        self._end_block()
+        return b"".join(self._parts)
+
+    def _end_block(self):
+        if self._block.tell():
+            self._parts.append(self._block.getvalue())
+            self._block = io.BytesIO()

@@ -30,7 +30,7 @@ _UNFINISHED = re.compile(
 )
 
 
-def _decode_built_in(data):
+def _decode_checked(data):
     """Decode UTF-8.
 
     Args:
@@ -43,17 +43,12 @@ def _decode_built_in(data):
         UnicodeDecodeError: For anything that RFC 3629 does not allow: surrogates, overlong
             forms, code points over U+10FFFF, stray or missing continuation bytes.
     """
-    return data.decode("utf-8")
-
-
-def _decode_checked(data):
-    """Decode UTF-8 where the built-in codec passes surrogates; else as `_decode_built_in`."""
     text = data.decode("utf-8")
     _refuse_surrogates(data)
     return text
 
 
-def _encode_built_in(text):
+def _encode_checked(text):
     """Encode to UTF-8.
 
     Args:
@@ -66,11 +61,6 @@ def _encode_built_in(text):
         UnicodeEncodeError: For a lone surrogate. Python 2 joins a surrogate pair into the
             character that it stands for, Python 3 refuses it too.
     """
-    return text.encode("utf-8")
-
-
-def _encode_checked(text):
-    """Encode to UTF-8 where the built-in codec passes surrogates; else as `_encode_built_in`."""
     data = text.encode("utf-8")
     match = _SURROGATE.search(data)
     if match:
@@ -114,9 +104,11 @@ def _built_in_accepts(data):
     return True
 
 
+# Python 2 is lenient. Where it is not, UTF-8 is also what these two methods use by default; as
+# they are they cost no call of ours.
 _LENIENT = _built_in_accepts(b"\xed\xa0\x80")
-decode = _decode_checked if _LENIENT else _decode_built_in
-encode = _encode_checked if _LENIENT else _encode_built_in
+decode = _decode_checked if _LENIENT else bytes.decode
+encode = _encode_checked if _LENIENT else type(u"").encode
 _scan = _scan_checked if _LENIENT else _scan_built_in
 
 
