@@ -103,7 +103,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
     request = _copy_request(url, connect_timeout)
     if compression_options is not None:
         deflate.check_options(compression_options)
-    handshake.check_subprotocols(subprotocols or ())
+    subprotocols = handshake.check_subprotocols(subprotocols)
     io_loop = io_loop or IOLoop.current()
     future = _compat.new_future(io_loop, ConnectFuture)
     connect = functools.partial(

@@ -17,7 +17,6 @@ from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import parse_tokens
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 QUEUE_COUNT = 256  # messages that may wait for read_message
@@ -76,9 +75,8 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         extension = None
         if compression_options is not None:
             extension = deflate.build_offer(deflate.check_options(compression_options))
-        request.headers.update(handshake.request_headers(self.key, subprotocols or [], extension))
-        offered = request.headers.get("Sec-WebSocket-Protocol")
-        self._subprotocols = parse_tokens(offered) if offered else []
+        request.headers.update(handshake.request_headers(self.key, subprotocols, extension))
+        self._subprotocols = handshake.offered_subprotocols(request.headers)
         if request.connect_timeout:
             self._connect_timer = io_loop.call_later(request.connect_timeout, self._on_too_late)
         super(WebSocketClientConnection, self).__init__(
