@@ -15,7 +15,8 @@ from tornado_ws._sansio import handshake
 
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
-        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits"])):
+        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits",
+        "any_close_code"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -29,6 +30,8 @@ class Semantics(collections.namedtuple("Semantics", [
         log_exception: ``f(handler, *exc_info)``, logs the exception that a callback raised.
         after_upgrade: ``f(handler)``, called when the 101 response has been written.
         get_waits: Whether the Future from get is done only when the connection is closed.
+        any_close_code: Whether close codes that RFC 6455 does not allow are sent, taken and
+            echoed, and a long reason is cut; what cannot be sent at all closes with 1011.
     """
 
     __slots__ = ()
@@ -58,4 +61,5 @@ TORNADO_4_3 = Semantics(
     log_exception=_log_exception,
     after_upgrade=lambda handler: None,
     get_waits=False,
+    any_close_code=False,
 )

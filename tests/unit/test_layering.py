@@ -38,7 +38,7 @@ FLOORS = [
 CORE_LAYERS = [  # a module imports from the layers above its own line, never sideways
     {"errors", "utf8"},
     {"frames", "headers"},
-    {"deflate", "handshake", "message"},
+    {"close", "deflate", "handshake", "message"},
     {"connection"},
 ]
 

@@ -47,6 +47,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     """
 
     protocol = None
+    _ws_protocol_class = WebSocketProtocol13
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
@@ -193,8 +194,9 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
             self._listener.anchor = self
             if type(self).on_message == WebSocketClientConnection.on_message:
                 self._listener.on_message = self._on_message_callback  # without a detour
-        return WebSocketProtocol13(self._listener, mask_outgoing=True,
-                                   compression_options=self._compression_options, **self._limits)
+        return self._ws_protocol_class(
+            self._listener, mask_outgoing=True, compression_options=self._compression_options,
+            **self._limits)
 
     # Receiving.
 

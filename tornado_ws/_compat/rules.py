@@ -51,7 +51,8 @@ def installed_rules():
     Returns:
         A dict of fields of ``Semantics``.
     """
-    rules = {}
+    # Every Tornado: a close code is whatever 16 bits hold.
+    rules = dict(any_close_code=True)
     version = tornado.version_info
     if version >= (4, 5):
         # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a

@@ -24,6 +24,7 @@ from tornado_ws import _compat
 from tornado_ws._connection.runner import Runner
 from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR, Connection
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE, mask_bytes
+from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._stream.transport import LARGE_READ_SIZE, READ_SIZE
 
 READ_AHEAD_COUNT = 256  # messages that may wait for a callback
@@ -57,6 +58,7 @@ class WebSocketProtocol(object):
     # Of what most connections never have the default stands here: an instance with few attributes
     # is smaller, and quicker to reach. What each message asks for it has itself.
     stream = None
+    _semantics = TORNADO_4_3
     _transport = None
     _queue_bytes = 0
     _pending = 0         # Futures of callbacks, not done
@@ -70,6 +72,7 @@ class WebSocketProtocol(object):
         self.handler = handler
         self._core = Connection(is_client, max_message_size,
                                 _compat.websocket_mask or mask_bytes)
+        self._core.any_close_code = self._semantics.any_close_code
         self.client_terminated = self.server_terminated = False
         self._failed = False      # a callback failed: nothing more is delivered
         self._hold = False        # whether messages go to the queue

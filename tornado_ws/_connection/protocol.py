@@ -196,7 +196,9 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._keepalive.received_pong()
             self._run_callback(self.handler.on_pong, data)
         elif opcode == OP_CLOSE:
-            self._receive_close(*data)
+            self.client_terminated = True
+            # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
+            self.close(data[0])
         else:
             gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
@@ -204,13 +206,8 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _notice_end(self, opcode, data):
         if opcode == OP_CLOSE:
             self._stop_keepalive()
-            self.close_code, self.close_reason = data
-            self.handler.close_code, self.handler.close_reason = data
-
-    def _receive_close(self, code, _):
-        self.client_terminated = True
-        # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
-        self.close(code)
+        self.close_code, self.close_reason = data if opcode == OP_CLOSE else data.peer_close
+        self.handler.close_code, self.handler.close_reason = self.close_code, self.close_reason
 
     # Pings and pongs.
 
@@ -318,8 +315,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         if _current_thread() != self._thread:
             return self._from_thread(self.close, code, reason)
         if not self.server_terminated:
-            frame = self._core.send_close(code, reason)
-            self._end_sending(frame)
+            self._end_sending(code, reason)
         if self.client_terminated:
             self._transport.close(CLOSE_TIMEOUT)
         elif self._waiting is None:
@@ -327,7 +323,13 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._go_on()
         return None
 
-    def _end_sending(self, close_frame):
+    def _end_sending(self, code, reason):
+        try:
+            close_frame = self._core.send_close(code, reason)
+        except (ValueError, TypeError):
+            if self._semantics.any_close_code:
+                self.close(CLOSE_INTERNAL_ERROR)  # programs swallow the error
+            raise
         self.server_terminated = True
         self._stop_keepalive()
         try:
@@ -343,7 +345,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _fail(self, code, reason):
         """_Fail the WebSocket Connection_ (RFC 6455 section 7.1.7): say why, then close."""
         if not self.server_terminated:
-            self._end_sending(self._core.send_close(code, reason))
+            self._end_sending(code, reason)
         self.client_terminated = True
         self._core.discard()
         if not self._lost:

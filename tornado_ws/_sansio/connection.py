@@ -27,14 +27,14 @@ import os
 from itertools import chain, repeat, starmap
 
 from tornado_ws._sansio import utf8
+from tornado_ws._sansio.close import build_close, parse_close
 from tornado_ws._sansio.errors import ProtocolError
-from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD,
-                                       MAX_LENGTH_16, OP_BINARY, OP_CLOSE, OP_CONTINUATION, OP_TEXT,
-                                       OPCODE_MASK, RSV1, SMALL_HEADS, KeySource, build_close,
-                                       build_header, count_equal_heads, encode_frame,
-                                       encode_masked_frame, mask_bytes, parse_close, parse_header,
-                                       straight_heads)
+from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_PROTOCOL_ERROR, CONTROL_BIT, FIN,
+                                       KEY_SIZE, LENGTH_16, MAX_CONTROL_PAYLOAD, MAX_LENGTH_16,
+                                       OP_BINARY, OP_CLOSE, OP_CONTINUATION, OP_TEXT, OPCODE_MASK,
+                                       RSV1, SMALL_HEADS, KeySource, build_header,
+                                       count_equal_heads, encode_frame, encode_masked_frame,
+                                       mask_bytes, parse_header, straight_heads)
 from tornado_ws._sansio.message import Message
 
 PROTOCOL_ERROR = 0x10  # no opcode has more than four bits
@@ -64,6 +64,8 @@ class Connection(object):
         message_bytes_in, message_bytes_out: Payload bytes of messages, uncompressed.
         backlog: Whether a batch ended before the bytes at hand did.
         bytes_missing: What the frame in progress still needs, 0 between frames.
+        any_close_code: Whether close frames may have any code of 16 bits, in both directions;
+            unless it is set, only what RFC 6455 section 7.4 allows.
     """
 
     def __init__(self, is_client, max_message_size=None, mask=mask_bytes, urandom=os.urandom):
@@ -71,6 +73,7 @@ class Connection(object):
         self.close_received = False
         self.backlog = False
         self.bytes_missing = 0
+        self.any_close_code = False
         self.wire_bytes_in = self.wire_bytes_out = 0
         self.message_bytes_in = self.message_bytes_out = 0
         self._mask = mask
@@ -279,14 +282,9 @@ class Connection(object):
     def _end_control(self, opcode, events):
         payload, self._control = self._control, b""
         if opcode == OP_CLOSE:
-            code, reason = parse_close(payload)
-            try:
-                reason = utf8.decode(reason) if reason else None
-            except UnicodeDecodeError:
-                raise ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in close reason")
+            payload = parse_close(payload, self.any_close_code)
             self.close_received = True
             self.discard()
-            payload = (code, reason)
         events.append((opcode, payload))
 
     def _fail(self, events, error):
@@ -374,23 +372,20 @@ class Connection(object):
         self.wire_bytes_out += len(frame)
         return frame
 
-    def send_close(self, code=None, reason=u""):
+    def send_close(self, code=None, reason=None):
         """Encode the close frame; nothing may be sent after it (RFC 6455 section 5.5.1).
 
         Args:
-            code: The close code, or None for an empty frame. With a reason, None means 1000.
-            reason: unicode or UTF-8 bytes, at most 123 bytes of UTF-8, or None.
+            code, reason: As `close.build_close` takes them.
 
         Returns:
             The frame's bytes.
 
         Raises:
             ValueError: The code may not be sent or the reason is too long; nothing is changed.
+            TypeError: The reason is no text; nothing is changed.
         """
-        if not isinstance(reason, bytes):
-            reason = utf8.encode(reason or u"")
-        if reason and code is None:
-            code = CLOSE_NORMAL
-        frame = self.send_frame(FIN | OP_CLOSE, build_close(code, reason))
+        payload = build_close(code, reason, self.any_close_code)
+        frame = self.send_frame(FIN | OP_CLOSE, payload)
         self.close_sent = True
         return frame

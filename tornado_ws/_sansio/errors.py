@@ -11,7 +11,13 @@ class ProtocolError(Exception):
         close_code: The status code for the close frame, an int as in RFC 6455 section 7.4.1.
         reason: What was wrong, a native ``str`` of at most 123 ASCII characters; it is sent
             to the peer.
+
+    Attributes:
+        peer_close: Code and reason of the peer's close frame if that is what is wrong: an int and
+            unicode or None; else a pair of None.
     """
+
+    peer_close = None, None
 
     def __init__(self, close_code, reason):
         super(ProtocolError, self).__init__(close_code, reason)

@@ -44,11 +44,11 @@ class WebSocketHandler(web.RequestHandler):
     stream = None
     serial_messages = None
     _semantics = TORNADO_4_3
+    _ws_protocol_class = WebSocketProtocol13
     _opened = False
     _on_close_called = False
     _closed_future = None
-    _ends_in_order = False
-    _answers_later = False
+    _ends_in_order = _answers_later = False
 
     def __init__(self, application, request, **kwargs):
         self.ws_connection = None
@@ -129,7 +129,7 @@ class WebSocketHandler(web.RequestHandler):
             limit = self._semantics.default_message_limit()
         interval = self.ping_interval or 0
         options = _compat.decided("get_compression_options", self.get_compression_options())
-        return WebSocketProtocol13(
+        return self._ws_protocol_class(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
             ping_timeout=self._semantics.ping_timeout(interval, self.ping_timeout))
 

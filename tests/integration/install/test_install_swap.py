@@ -40,7 +40,7 @@ def test_install_replaces_the_module_everywhere():
         from tornado_ws import websocket
         assert issubclass(WebSocketHandler, websocket.WebSocketHandler)
         assert issubclass(by_as.WebSocketClientConnection, websocket.WebSocketClientConnection)
-        assert by_as.WebSocketProtocol13 is websocket.WebSocketProtocol13
+        assert issubclass(by_as.WebSocketProtocol13, websocket.WebSocketProtocol13)
         assert by_as.__name__ == WebSocketHandler.__module__ == "tornado.websocket"
     """)
 
