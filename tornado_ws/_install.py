@@ -18,6 +18,7 @@ from tornado_ws import _compat, websocket
 from tornado_ws._client import connect as _connect
 from tornado_ws._client import connection as _client
 from tornado_ws._compat import rules as _compat_rules
+from tornado_ws._compat.imports import ModuleFinder
 from tornado_ws._connection import protocol as _protocol
 from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._server import handler as _handler
@@ -135,6 +136,8 @@ def _fill_module():
 
 
 _fill_module()
+_finder = ModuleFinder(_module, _fill_module)
+_finder.describe()
 
 
 def install():
@@ -143,6 +146,7 @@ def install():
         return
     holders = _modules_that_hold(stock)
     sys.modules[_NAME] = tornado.websocket = _module
+    _finder.start()
     if holders:
         warnings.warn("tornado_ws.install() came after tornado.websocket was imported by %s: "
                       "what they took from it is still Tornado's own" % ", ".join(holders),
@@ -151,6 +155,7 @@ def install():
 
 def uninstall():
     """Put Tornado's own module back; see `tornado_ws.uninstall`."""
+    _finder.stop()
     if sys.modules.get(_NAME) is _module:
         sys.modules[_NAME] = tornado.websocket = stock
 

@@ -1,9 +1,9 @@
 """Every difference between Tornado 4.3 ... newest and Python 2.7 ... newest that we have to know.
 
-Only this module, `_compat_http` for Tornado's HTTP client, `_compat_loop` for the ways into an
-IOLoop and `_compat_rules` for what ``install()`` follows look at versions. What they export is
-named after what it does, so the rest of the package reads the same for all of them. Each branch
-says in one comment of one form which versions it is for.
+Only this module, `http` for Tornado's HTTP client, `loop` for the ways into an IOLoop, `rules` for
+what ``install()`` follows and `imports` for Python's import system look at versions. What they
+export is named after what it does, so the rest of the package reads the same for all of them. Each
+branch says in one comment of one form which versions it is for.
 """
 from __future__ import absolute_import, division, print_function
 
