@@ -95,6 +95,7 @@ class WebSocketHandler(_handler.WebSocketHandler):
 
 class WebSocketClientConnection(_client.WebSocketClientConnection):
     __doc__ = _client.WebSocketClientConnection.__doc__
+    _semantics = _semantics
     _ws_protocol_class = WebSocketProtocol13
 
     def __init__(self, *args, **kwargs):

@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 
+from tornado import httpclient
 from tornado.log import app_log
 
 from tornado_ws import _compat
@@ -16,7 +17,7 @@ from tornado_ws._sansio import handshake
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
         "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits",
-        "any_close_code"])):
+        "any_close_code", "any_key", "network_error", "timeout_error"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -32,6 +33,10 @@ class Semantics(collections.namedtuple("Semantics", [
         get_waits: Whether the Future from get is done only when the connection is closed.
         any_close_code: Whether close codes that RFC 6455 does not allow are sent, taken and
             echoed, and a long reason is cut; what cannot be sent at all closes with 1011.
+        any_key: Whether a server takes any Sec-WebSocket-Key that is not empty.
+        network_error: ``f(connection, error)`` -> what `websocket_connect` raises for a
+            StreamClosedError before the connection is open.
+        timeout_error: ``f(connection)`` -> the same when the time is over.
     """
 
     __slots__ = ()
@@ -62,4 +67,8 @@ TORNADO_4_3 = Semantics(
     after_upgrade=lambda handler: None,
     get_waits=False,
     any_close_code=False,
+    any_key=False,
+    network_error=lambda connection, error: error,
+    timeout_error=lambda connection: httpclient.HTTPError(
+        599, "Timeout before the WebSocket was open"),
 )

@@ -11,12 +11,14 @@ from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 
 from tornado_ws import _compat
 from tornado_ws._client.listener import Listener
+from tornado_ws._client.url import split_credentials
 from tornado_ws._compat import http as _compat_http
 from tornado_ws._compat import loop as _compat_loop
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
+from tornado_ws._semantics import TORNADO_4_3
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 QUEUE_COUNT = 256  # messages that may wait for read_message
@@ -47,6 +49,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     """
 
     protocol = None
+    _semantics = TORNADO_4_3
     _ws_protocol_class = WebSocketProtocol13
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
@@ -70,7 +73,10 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self._connect_future = connect_future or _compat.new_future(io_loop)
         self._connect_timer = None
 
-        scheme, colon, rest = request.url.partition(":")
+        url, credentials = split_credentials(request.url)
+        if credentials is not None:
+            request.auth_username, request.auth_password = credentials
+        scheme, colon, rest = url.partition(":")
         request.url = SCHEMES[scheme.lower()] + colon + rest
         request.follow_redirects = False
         extension = None
@@ -138,9 +144,12 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         if not self._connect_future.done():
             self._connect_future.set_exception(error)
 
+    def _fail_network(self, error):
+        self._fail_connect(self._semantics.network_error(self, StreamClosedError(real_error=error)))
+
     def _on_too_late(self):
         self._connect_timer = None
-        self._fail_connect(httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
+        self._fail_connect(self._semantics.timeout_error(self))
 
     def _handle_exception(self, typ, value, tb):
         """Handle an error of Tornado's HTTP connection; after a failed attempt none matters."""
@@ -155,7 +164,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         elif (isinstance(error, UnsatisfiableReadError)  # the head is too long
               or isinstance(error, httpclient.HTTPError) and error.code == 599
               and not str(error.message).startswith("Timeout")):
-            self._fail_connect(StreamClosedError(real_error=error))
+            self._fail_network(error)
         else:
             self._fail_connect(error)
 
@@ -174,6 +183,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
         self.stream = self.connection.detach()
         protocol = self.get_websocket_protocol()
         try:
+            handshake.check_http_version(start_line[0])
             protocol._process_server_headers(self.key, headers, self._subprotocols)
         except HandshakeError as error:
             self._fail_connect(WebSocketError(error.message))
@@ -329,7 +339,7 @@ class WebSocketClientConnection(_compat_http.HTTPConnection):
     def on_connection_close(self):
         """Called when the connection is over, before or after the handshake."""
         if self._connect_future is not None:
-            self._fail_connect(StreamClosedError(real_error=self.stream.error))
+            self._fail_network(self.stream.error)
         elif not self._closed:
             self._closed = True
             self.tcp_client.close()

@@ -104,7 +104,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """
         handler = self.handler
         request_headers = handler.request.headers
-        key = handshake.check_key(request_headers)
+        key = handshake.check_key(request_headers, self._semantics.any_key)
         self._select_subprotocol(handshake.offered_subprotocols(request_headers))
         extensions = headers.parse_extensions(request_headers.get("Sec-WebSocket-Extensions", ""))
         extension = None

@@ -34,9 +34,14 @@ class HandshakeError(ValueError):
     Args:
         message: What was wrong, a native ``str`` that quotes nothing from the peer.
         status: The HTTP status for a server's refusal, an int; a client has no use for it.
+        header: What is wrong with which header, for the log, where the message does not say it.
+
+    Attributes:
+        detail: The message with that.
     """
 
-    def __init__(self, message, status=400):
+    def __init__(self, message, status=400, header=None):
         super(HandshakeError, self).__init__(message)
         self.message = message
         self.status = status
+        self.detail = message if header is None else "%s: %s" % (message, header)

@@ -21,6 +21,7 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _KEY_LENGTH = 16
 # Base64 of 16 bytes: 22 characters and "==".
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==\Z")
+_ANYTHING = re.compile(r".")
 
 # RFC 3986 section 3.2 without user-info; and without the comma, which joins repeated fields.
 _AUTHORITY = r"(?:\[[0-9A-Za-z:._~%-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(?::[0-9]*)?"
@@ -72,6 +73,21 @@ def check_upgrade(headers, version="HTTP/1.1"):
         raise HandshakeError('Can "Upgrade" only to "WebSocket".')
     if not _has_token(headers.get("Connection"), "upgrade"):
         raise HandshakeError('"Connection" must be "Upgrade".')
+    check_http_version(version)
+
+
+def check_http_version(version):
+    """Check that a request, or the answer to it, is "HTTP/1.1 or higher" (RFC 6455 section 4.2.1).
+
+    RFC 7230 section 6.7 knows no upgrade in HTTP/1.0: "A server MUST ignore an Upgrade header
+    field that is received in an HTTP/1.0 request."
+
+    Args:
+        version: The HTTP version of its first line, a native ``str``.
+
+    Raises:
+        HandshakeError: 400 for an older one.
+    """
     if version in ("HTTP/0.9", "HTTP/1.0"):
         raise HandshakeError("WebSocket needs HTTP/1.1.")
 
@@ -90,24 +106,31 @@ def check_version(headers, versions=SERVER_VERSIONS):
         raise HandshakeError("Unsupported WebSocket version", STATUS_UPGRADE_REQUIRED)
 
 
-def check_key(headers):
+def check_key(headers, any_key=False):
     """Check ``Host`` and ``Sec-WebSocket-Key`` of a request (RFC 6455 section 4.2.1, 2 and 5).
 
     Args:
         headers: The request's headers.
+        any_key: Whether any key will do that is not empty, as in every Tornado.
 
     Returns:
-        The key, a native ``str`` of 24 characters.
+        The key, a native ``str``, by default of 24 characters.
 
     Raises:
         HandshakeError: 400 when one of them is missing or malformed: the key is "a base64-encoded
             value that, when decoded, is 16 bytes in length".
     """
-    host = (headers.get("Host") or "").strip(" \t")
-    key = (headers.get("Sec-WebSocket-Key") or "").strip(" \t")
-    if not _HOST.match(host) or not _KEY.match(key):
-        raise HandshakeError("Missing/Invalid WebSocket headers")
-    return key
+    _check_header(headers, "Host", _HOST, "no host and port")
+    return _check_header(headers, "Sec-WebSocket-Key", _ANYTHING if any_key else _KEY,
+                         "not base64 of 16 bytes")
+
+
+def _check_header(headers, name, pattern, wrong):
+    value = (headers.get(name) or "").strip(" \t")
+    if not pattern.match(value):
+        raise HandshakeError("Missing/Invalid WebSocket headers",
+                             header="%s is %s" % (name, wrong if value else "missing"))
+    return value
 
 
 def request_origin(headers):

@@ -65,13 +65,17 @@ def parse_extensions(value):
     while position < len(value):
         match = _NAME.match(value, position)
         if not match:
-            raise HandshakeError("malformed list of extensions")
+            raise _malformed("malformed list of extensions")
         params, position = _parse_params(value, match.end())
         extensions.append((match.group(1), params))
         if value[position:position + 1] not in ("", ","):
-            raise HandshakeError("malformed list of extensions")
+            raise _malformed("malformed list of extensions")
         position = _GAP.match(value, position).end()
     return extensions
+
+
+def _malformed(message):
+    return HandshakeError(message, header="Sec-WebSocket-Extensions is malformed")
 
 
 def _parse_params(value, position):
@@ -82,7 +86,7 @@ def _parse_params(value, position):
         if quoted is not None:
             plain = _QUOTED_PAIR.sub(r"\1", quoted)
             if not is_token(plain):
-                raise HandshakeError("a quoted extension parameter is no token")
+                raise _malformed("a quoted extension parameter is no token")
         params.append((name, plain))
         position = match.end()
         match = _PARAM.match(value, position)

@@ -109,7 +109,7 @@ class WebSocketHandler(web.RequestHandler):
             # version(s) the server is capable of understanding"
             self.set_header("Sec-WebSocket-Version", ", ".join(self._semantics.versions))
         self.finish(error.message)
-        gen_log.debug("%s", error.message)
+        gen_log.debug("%s", error.detail)
 
     def get_websocket_protocol(self):
         """Make the protocol object for the version that the client asks for.

@@ -1,4 +1,4 @@
-"""`WebSocketProtocol13` of the installed module, made as the installed Tornado's is (section 11)."""
+"""`WebSocketProtocol13` of the installed module, made as stock's is (section 11)."""
 from __future__ import absolute_import, division, print_function
 
 import inspect
@@ -79,7 +79,7 @@ class ProtocolTest(WebSocketCase):
 
     @async_test
     def test_4_3s_arguments(self):
-        """Section 11: ``compression_options`` at the third place, limits as the handler has them."""
+        """Section 11: ``compression_options`` third, limits as the handler has them."""
         peer = yield self.open_raw(
             self.make_handler(lambda handler: installed.WebSocketProtocol13(handler, False, {})),
             [("Sec-WebSocket-Extensions", "permessage-deflate")])
