@@ -116,8 +116,9 @@ class _NoticingConnection(simple_httpclient._HTTPConnection):
 
     def data_received(self, chunk):
         room = MAX_BODY - self._body_size
-        self._body_size += len(chunk)
-        if len(chunk) <= room:
+        if self.request.streaming_callback is None:
+            self._body_size += len(chunk)
+        if self._body_size <= MAX_BODY:
             return super(_NoticingConnection, self).data_received(chunk)
         if room >= 0:
             super(_NoticingConnection, self).data_received(chunk[:room])

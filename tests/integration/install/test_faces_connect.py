@@ -376,6 +376,27 @@ class HeldBodyTest(ClientCase):
                                     b"6\r\n012345\r\n6\r\n678901\r\n6\r\n234567\r\n0\r\n\r\n")
         self.assertEqual(refusal.error.response.body, b"0123456789")
 
+    @async_test
+    def test_a_body_that_is_not_kept(self):
+        """C38, C39: a ``streaming_callback`` of the request gets it all, in order."""
+        self.patch(http, "MAX_BODY", 10)
+        pieces = []
+
+        @gen.coroutine
+        def take(piece):
+            yield gen.moment
+            pieces.append(piece)
+
+        future = self.start(HTTPRequest(self.server_url(), streaming_callback=take))
+        peer = yield self.server.accept()
+        yield peer.read_head()
+        yield peer.stream.write(b"HTTP/1.1 404 Not Found\r\n\r\n" + b"0123456789" * 20000)
+        peer.close()
+        error = yield fails(future)
+        self.assertEqual(error.code, 404)
+        yield until(lambda: sum(map(len, pieces)) == 200000)
+        self.assertEqual(b"".join(pieces), b"0123456789" * 20000)
+
 
 class UnclosedTest(ClientCase):
     @async_test

@@ -346,3 +346,20 @@ def test_uninstall_leaves_no_trace_in_imports():
         assert tornado.websocket is not stock
         assert tornado.websocket.WebSocketHandler.__mro__[1].__module__ == "tornado.web"
     """))
+
+
+def test_install_again_after_another_was_put_there():
+    """C2: ours takes the place again, once; one `uninstall` undoes it all."""
+    run_fresh("""
+        import sys, tornado, tornado_ws, types, warnings
+        warnings.simplefilter("ignore", RuntimeWarning)
+        finders = list(sys.meta_path)
+        tornado_ws.install()
+        ours = tornado.websocket
+        sys.modules["tornado.websocket"] = tornado.websocket = types.ModuleType("another")
+        tornado_ws.install()
+        assert sys.modules["tornado.websocket"] is tornado.websocket is ours
+        tornado_ws.uninstall()
+        assert sys.meta_path == finders
+        assert tornado.websocket is not ours
+    """)
