@@ -64,6 +64,7 @@ differ("headers_and_cookies_set_in_prepare", (
     "head", "C10", [(OPENED, UPGRADE)],
     [(OPENED, sorted(UPGRADE + [("set-cookie", "sugar=brown; Path=/"), ("x-prepared", "yes")]))]))
 
+_key = "Missing/Invalid WebSocket headers: Sec-WebSocket-Key is "
 for _name, _status, _body, _headers, _stock_head, _stock_log in (
         ("missing_key", "400 Bad Request", b"Missing/Invalid WebSocket headers", (),
          ("nothing", b""), [(GENERAL, "DEBUG", "Malformed WebSocket request received", True)]),
@@ -83,7 +84,8 @@ for _name, _status, _body, _headers, _stock_head, _stock_log in (
            ("app", "C26", [CLOSED, ["handler closed", True]], [["handler closed", False]]),
            ("log", "C7", _stock_log,
             [(ACCESS, "WARNING", "%s GET / (127.0.0.1) TIME" % _status[:3], False),
-             (GENERAL, "DEBUG", _body.decode("ascii"), False)]))
+             (GENERAL, "DEBUG", _key + "missing" if _name == "missing_key" else
+              _body.decode("ascii"), False)]))
 
 _head, _wire = refusal("400 Bad Request", b"Missing/Invalid WebSocket headers")
 differ("malformed_key",
@@ -95,7 +97,7 @@ differ("malformed_key",
        ("wire", "C7", [("body", b"")], _wire),
        ("app", "C7", [OPEN], []),
        ("log", "C7", [], [(ACCESS, "WARNING", "400 GET / (127.0.0.1) TIME", False),
-                          (GENERAL, "DEBUG", "Missing/Invalid WebSocket headers", False)]))
+                          (GENERAL, "DEBUG", _key + "not base64 of 16 bytes", False)]))
 
 _head, _wire = refusal("403 Forbidden", b"Cross origin websockets not allowed")
 differ("origin_upper_case_host",
