@@ -18,6 +18,8 @@ from tornado_ws import websocket
 from tornado_ws._client import connect as _connect
 from tornado_ws._client import connection as _client
 from tornado_ws._compat import rules as _compat_rules
+from tornado_ws._compat.imports import ModuleFinder
+from tornado_ws._connection import protocol as _protocol
 from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._server import handler as _handler
 
@@ -62,13 +64,39 @@ _semantics = TORNADO_4_3._replace(default_message_limit=_default_message_limit,
                                   **_compat_rules.installed_rules())
 
 
+class WebSocketProtocol13(_protocol.WebSocketProtocol13):
+    __doc__ = _protocol.WebSocketProtocol13.__doc__
+    _semantics = _semantics
+
+    def __init__(self, *args, **kwargs):
+        named = _name_arguments(stock.WebSocketProtocol13.__init__, (self,) + args, kwargs)
+        del named["self"]
+        # Tornado 6.0 put its _WebSocketParams where 4.3 has compression_options.
+        self.params = params = named.pop("params", None)
+        if params is None or isinstance(params, dict):
+            named.setdefault("compression_options", params)
+            params = named.get("handler")  # whose properties Tornado 4.5 reads
+        else:
+            named.setdefault("compression_options", params.compression_options)
+        for name in ("ping_interval", "ping_timeout", "max_message_size"):
+            named.setdefault(name, getattr(params, name, None))
+        if named["max_message_size"] is None:
+            named["max_message_size"] = _default_message_limit()
+        interval = named["ping_interval"] = named["ping_interval"] or 0
+        named["ping_timeout"] = _semantics.ping_timeout(interval, named["ping_timeout"])
+        super(WebSocketProtocol13, self).__init__(**named)
+
+
 class WebSocketHandler(_handler.WebSocketHandler):
     __doc__ = _handler.WebSocketHandler.__doc__
     _ws_semantics = _semantics
+    _ws_protocol_class = WebSocketProtocol13
 
 
 class WebSocketClientConnection(_client.WebSocketClientConnection):
     __doc__ = _client.WebSocketClientConnection.__doc__
+    _ws_semantics = _semantics
+    _ws_protocol_class = WebSocketProtocol13
 
     def __init__(self, *args, **kwargs):
         named = _name_arguments(stock.WebSocketClientConnection.__init__, (self,) + args, kwargs)
@@ -92,21 +120,25 @@ def websocket_connect(*args, **kwargs):
 websocket_connect.__doc__ = _connect.websocket_connect.__doc__
 
 
-def _make_module():
-    module = types.ModuleType(_NAME, stock.__doc__)
+_module = types.ModuleType(_NAME, stock.__doc__)
+_module.__file__ = __file__
+
+
+def _fill_module():
     for source in (stock, websocket):
-        module.__dict__.update((name, value) for name, value in vars(source).items()
-                               if not (name.startswith("__") and name.endswith("__")))
-    for ours in (WebSocketHandler, WebSocketClientConnection, websocket_connect):
-        setattr(module, ours.__name__, ours)
+        _module.__dict__.update((name, value) for name, value in vars(source).items()
+                                if not (name.startswith("__") and name.endswith("__")))
+    for ours in (WebSocketHandler, WebSocketClientConnection, WebSocketProtocol13,
+                 websocket_connect):
+        setattr(_module, ours.__name__, ours)
         ours.__module__ = _NAME
     if _compat_rules.DEFAULT_MESSAGE_LIMIT is not None:
-        module.__dict__.setdefault(_LIMIT, _compat_rules.DEFAULT_MESSAGE_LIMIT)
-    module.__file__ = __file__
-    return module
+        _module.__dict__.setdefault(_LIMIT, _compat_rules.DEFAULT_MESSAGE_LIMIT)
 
 
-_module = _make_module()
+_fill_module()
+_finder = ModuleFinder(_module, _fill_module)
+_finder.describe()
 
 
 def install():
@@ -115,6 +147,7 @@ def install():
         return
     holders = _modules_that_hold(stock)
     sys.modules[_NAME] = tornado.websocket = _module
+    _finder.start()
     if holders:
         warnings.warn("tornado_ws.install() came after tornado.websocket was imported by %s: "
                       "what they took from it is still Tornado's own" % ", ".join(holders),
@@ -123,6 +156,7 @@ def install():
 
 def uninstall():
     """Put Tornado's own module back; see `tornado_ws.uninstall`."""
+    _finder.stop()
     if sys.modules.get(_NAME) is _module:
         sys.modules[_NAME] = tornado.websocket = stock
 

@@ -9,6 +9,7 @@ import collections
 import functools
 import numbers
 
+from tornado import httpclient
 from tornado.log import app_log
 
 from tornado_ws._compat.futures import decided
@@ -58,7 +59,7 @@ _nowhere = object()
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
         "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits", "setting",
-        "ping_hook"])):
+        "ping_hook", "any_close_code", "any_key", "network_error", "timeout_error"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -74,6 +75,12 @@ class Semantics(collections.namedtuple("Semantics", [
         setting: ``f(handler, name)`` -> the value of a property that is a setting.
         ping_hook: ``f(handler)`` -> what is called with the data of a ping.
         get_waits: Whether the Future from get is done only when the connection is closed.
+        any_close_code: Whether close codes that RFC 6455 does not allow are sent, taken and
+            echoed, and a long reason is cut; what cannot be sent at all closes with 1011.
+        any_key: Whether a server takes any Sec-WebSocket-Key that is not empty.
+        network_error: ``f(connection, error)`` -> what `websocket_connect` raises for a
+            StreamClosedError before the connection is open.
+        timeout_error: ``f(connection)`` -> the same when the time is over.
     """
 
     __slots__ = ()
@@ -118,4 +125,9 @@ TORNADO_4_3 = Semantics(
     get_waits=False,
     setting=class_setting,
     ping_hook=_class_hook("on_ping"),
+    any_close_code=False,
+    any_key=False,
+    network_error=lambda connection, error: error,
+    timeout_error=lambda connection: httpclient.HTTPError(
+        599, "Timeout before the WebSocket was open"),
 )

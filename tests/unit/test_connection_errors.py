@@ -15,7 +15,7 @@ from core_frames import (ALL_15, MASK, ROLES, byte_by_byte, close_code_of, conne
 from frame_oracle import raw
 
 from tornado_ws._sansio.connection import PROTOCOL_ERROR
-from tornado_ws._sansio.frames import OP_PING, OP_TEXT
+from tornado_ws._sansio.frames import OP_CLOSE, OP_PING, OP_TEXT
 
 Row = collections.namedtuple("Row", "name code server client deflate limit")
 Row.__new__.__defaults__ = (False, None)
@@ -240,3 +240,27 @@ def test_every_reason_can_be_sent_to_the_peer():
 def test_a_server_that_has_no_deflate_inflates_nothing():
     events = receive(connect("server"), raw("c1 87") + MASK + b"\x00" * 7)
     assert close_code_of(events) == 1002
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("payload, code, peer_close", [
+    ("03 ed", 1002, (1005, None)), ("00 00 6e 6f", 1002, (0, u"no")),
+    ("03 ee ff", 1002, (1006, None)), ("03 e8 ff", 1007, (1000, None)),
+    ("03", 1002, (None, None))])
+def test_an_error_in_a_close_frame_tells_what_the_peer_said(role, payload, code, peer_close):
+    """C26, C29."""
+    connection = connect(role)
+    (_, error), = connection.receive_data(frame_for(role, 0x88, raw(payload)))
+    assert (error.close_code, error.peer_close) == (code, peer_close)
+    assert not connection.close_received
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("payload, event", [
+    ("03 ed", (1005, None)), ("00 00", (0, None)), ("ff ff 6e 6f", (65535, u"no"))])
+def test_any_close_code_can_be_taken(role, payload, event):
+    """Section 11 of the contract: as every Tornado takes them."""
+    connection = connect(role)
+    connection.any_close_code = True
+    assert connection.receive_data(frame_for(role, 0x88, raw(payload))) == [(OP_CLOSE, event)]
+    assert connection.close_received

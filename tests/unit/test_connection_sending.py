@@ -91,6 +91,30 @@ def test_a_reason_that_is_no_text_is_refused(role):
 
 
 @EACH_ROLE
+@pytest.mark.parametrize("reason", [5, 1.5, [u"x"], bytearray(b"x")])
+def test_a_reason_of_another_kind_is_refused(role, reason):
+    """C24: by name."""
+    connection = connect(role)
+    with pytest.raises(TypeError) as error:
+        connection.send_close(1000, reason)
+    assert repr(reason) in str(error.value)
+    assert not connection.close_sent
+
+
+@EACH_ROLE
+@pytest.mark.parametrize("arguments, payload", [
+    ((), ""), ((None, u""), "03 e8"), ((None, u"x"), "03 e8 78"), ((1,), "00 01"),
+    ((0, None), "00 00"), ((10000, u"x"), "27 10 78"), ((65535,), "ff ff"), ((1005,), "03 ed"),
+    ((400, u"r" * 200), "01 90" + "72" * 123), ((1, u"\u20ac" * 42), "00 01" + "e2 82 ac" * 41)])
+def test_close_frames_with_any_code(role, arguments, payload):
+    """Section 11 of the contract: as every Tornado sends them."""
+    connection = connect(role)
+    connection.any_close_code = True
+    assert connection.send_close(*arguments) == from_role(role, 0x88, raw(payload))
+    assert connection.close_sent
+
+
+@EACH_ROLE
 def test_sent_bytes_are_counted(role):
     connection = connect(role)
     data = (connection.send_message(OP_TEXT, b"Hello") + connection.send_message(OP_BINARY, b"")

@@ -55,13 +55,23 @@ def test_request_headers():
     assert all(isinstance(text, str) for item in items for text in item)
 
 
-@pytest.mark.parametrize(
-    "subprotocols", [["a", "a"], ["a", u"a"], [""], ["a b"], ["a,b"], ["a", "b\r\nX: y"], [u"\xe9"]]
-)
-def test_offered_subprotocols_are_unique_tokens(subprotocols):
-    """RFC 6455 section 4.1, 10."""
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize("subprotocols", [
+    ["a", "a"], ["a", u"a"], [""], ["a,b"], ["a", "b\r\nX: y"], [u"\xe9"], [" a"], ["a "], ["a\t"],
+    ["a", "b\x7f"], ["a\tb"], ["a\n"], [None], [1], [["a"]], "chat", u"chat", b"chat", "", 5])
+def test_what_cannot_be_offered(subprotocols):
+    """C9: what could not arrive as it is; RFC 6455 section 4.1, 10: nothing twice."""
+    with pytest.raises(ValueError) as error:
         handshake.request_headers(KEY, subprotocols, None)
+    wrong = subprotocols[-1] if isinstance(subprotocols, list) else subprotocols
+    assert repr(wrong) in str(error.value)
+
+
+@pytest.mark.parametrize("offer", ["mock_id:14", "json/v1", "a==", "Bearer x", '"a";b', "a", "!~"])
+def test_what_is_no_token_can_be_offered(offer):
+    """C9."""
+    items = handshake.request_headers(KEY, iter(["chat", offer]), None)
+    assert items[-1] == ("Sec-WebSocket-Protocol", "chat, " + offer)
+    assert check(answer((PROTOCOL, offer)), ["chat", offer]) == (offer, None)
 
 
 def check(fields, subprotocols=None, offered_deflate=False):

@@ -4,7 +4,7 @@ from __future__ import absolute_import, division, print_function
 import pytest
 
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import build_extension, is_token, parse_extensions, parse_tokens
+from tornado_ws._sansio.headers import build_extension, is_token, parse_extensions, split_list
 
 SEPARATORS = '()<>@,;:\\"/[]?={} \t'
 
@@ -35,17 +35,13 @@ def test_what_is_no_token(text):
         ("b,a,b", ["b", "a", "b"]),
     ],
 )
-def test_token_lists(value, tokens):
-    assert parse_tokens(value) == tokens
+def test_lists(value, tokens):
+    assert split_list(value) == tokens
 
 
-@pytest.mark.parametrize(
-    "value", ["a b", "a;b", '"a"', "a,b/c", "a,\x00", "a\n", "\xa0", "a,\x0b,b", "a=1", "caf\xe9"]
-)
-def test_malformed_token_lists_are_refused(value):
-    with pytest.raises(HandshakeError) as info:
-        parse_tokens(value)
-    assert info.value.status == 400
+@pytest.mark.parametrize("value", ["a b", "a;b", '"a"', "b/c", "\x00", "\xa0", "a=1", "caf\xe9"])
+def test_the_elements_of_a_list_may_be_anything(value):
+    assert split_list("a, " + value + " ,b") == ["a", value, "b"]
 
 
 @pytest.mark.parametrize(
@@ -173,15 +169,15 @@ HUGE = [
 @pytest.mark.parametrize("value", HUGE, ids=[str(index) for index in range(len(HUGE))])
 def test_huge_values_are_parsed_or_refused(value):
     """What these take grows with their length; a quadratic parser would not come back."""
-    for parse in (parse_tokens, parse_extensions):
-        try:
-            assert isinstance(parse(value), list)
-        except HandshakeError as error:
-            assert len(str(error)) < 80
+    assert isinstance(split_list(value), list)
+    try:
+        assert isinstance(parse_extensions(value), list)
+    except HandshakeError as error:
+        assert len(str(error)) < 80
 
 
 def test_huge_lists_are_parsed():
-    assert parse_tokens("a, " * LENGTH) == ["a"] * LENGTH
+    assert split_list("a, " * LENGTH) == ["a"] * LENGTH
     assert parse_extensions("a;b, " * LENGTH) == [("a", [("b", None)])] * LENGTH
     assert parse_extensions("a" + ";b=c" * LENGTH) == [("a", [("b", "c")] * LENGTH)]
     assert parse_extensions('a;b="' + "\\c" * LENGTH + '"') == [("a", [("b", "c" * LENGTH)])]

@@ -17,7 +17,7 @@ import pytest
 import tornado_ws
 
 PACKAGE = os.path.dirname(os.path.realpath(tornado_ws.__file__))
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 50
 
 CORE = "_sansio"
@@ -38,7 +38,7 @@ FLOORS = [
 CORE_LAYERS = [  # a module imports from the layers above its own line, never sideways
     {"errors", "utf8", "compression"},
     {"frames", "headers"},
-    {"deflate", "handshake", "message"},
+    {"close", "deflate", "handshake", "message"},
     {"straight"},
     {"connection"},
 ]

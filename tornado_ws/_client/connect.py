@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import copy
 import functools
+import numbers
 import re
 
 from tornado import httpclient, httputil
@@ -30,6 +31,21 @@ class ConnectFuture(futures.Future):
 
     def __aexit__(self, *exc_info):
         return self.result()._ws_close_and_wait()
+
+
+def _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options):
+    if not isinstance(getattr(url, "url", url), (str, type(u""))):
+        raise TypeError("a WebSocket URL is a str, not %r" % (getattr(url, "url", url),))
+    if not hasattr(io_loop or IOLoop, "add_callback"):
+        raise TypeError("io_loop is an IOLoop, not %r; as in Tornado 4.3 it is the second argument:"
+                        " give a callback by name (callback=...)" % (io_loop,))
+    for name, function in (("callback", callback), ("on_message_callback", on_message_callback)):
+        if not (function is None or callable(function)):
+            raise TypeError("%s is a function or None, not %r" % (name, function))
+    if isinstance(connect_timeout, numbers.Real) and connect_timeout < 0:
+        raise ValueError("connect_timeout is in seconds, 0 for none: not %r" % (connect_timeout,))
+    if compression_options is not None:
+        deflate.check_options(compression_options)
 
 
 def _copy_request(url, connect_timeout):
@@ -99,11 +115,11 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
 
     Raises:
         ValueError: The URL, a compression option or a subprotocol cannot be used.
+        TypeError: An argument is of the wrong kind.
     """
+    _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options)
     request = _copy_request(url, connect_timeout)
-    if compression_options is not None:
-        deflate.check_options(compression_options)
-    handshake.check_subprotocols(subprotocols or ())
+    subprotocols = handshake.check_subprotocols(subprotocols)
     io_loop = io_loop or IOLoop.current()
     future = futures.new_future(io_loop, ConnectFuture)
     connect = functools.partial(

@@ -9,14 +9,15 @@ from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log
 
 from tornado_ws._client.reading import Read
+from tornado_ws._client.url import split_credentials
 from tornado_ws._compat import contexts, futures, http, loop, threads
+from tornado_ws._compat.rules import WarnsIfUnclosed
 from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.delivery import READ_AHEAD_BYTES, READ_AHEAD_COUNT
 from tornado_ws._connection.protocol import CLOSE_TIMEOUT, WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import parse_tokens
 from tornado_ws._semantics import TORNADO_4_3
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
@@ -26,7 +27,7 @@ READS_IN_A_ROW = 32  # that are done at once
 SCHEMES = {"ws": "http", "wss": "https"}
 
 
-class WebSocketClientConnection(http.HTTPConnection):
+class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
     """A client's connection; `websocket_connect` makes it.
 
     Args:
@@ -50,6 +51,8 @@ class WebSocketClientConnection(http.HTTPConnection):
     protocol = None
     close_code = None     # of the server's close frame (RFC 6455 section 7.4), or None
     close_reason = None
+    _ws_semantics = TORNADO_4_3
+    _ws_protocol_class = WebSocketProtocol13
     _ws_serial_messages = (False, True)
     _ws_protocol = None   # from the handshake on, until the end has been told
     _ws_delivery = None
@@ -77,15 +80,17 @@ class WebSocketClientConnection(http.HTTPConnection):
         self._ws_connect_future = connect_future or futures.new_future(io_loop)
         self._ws_connect_timer = None
 
-        scheme, colon, rest = request.url.partition(":")
+        url, credentials = split_credentials(request.url)
+        if credentials is not None:
+            request.auth_username, request.auth_password = credentials
+        scheme, colon, rest = url.partition(":")
         request.url = SCHEMES[scheme.lower()] + colon + rest
         request.follow_redirects = False
         extension = None
         if compression_options is not None:
             extension = deflate.build_offer(deflate.check_options(compression_options))
-        request.headers.update(handshake.request_headers(self.key, subprotocols or [], extension))
-        offered = request.headers.get("Sec-WebSocket-Protocol")
-        self._ws_subprotocols = parse_tokens(offered) if offered else []
+        request.headers.update(handshake.request_headers(self.key, subprotocols, extension))
+        self._ws_subprotocols = handshake.offered_subprotocols(request.headers)
         if request.connect_timeout:
             self._ws_connect_timer = loop.call_later(
                 io_loop, request.connect_timeout, self._ws_on_too_late)
@@ -120,10 +125,13 @@ class WebSocketClientConnection(http.HTTPConnection):
         if not self._ws_connect_future.done():
             self._ws_connect_future.set_exception(error)
 
+    def _ws_fail_network(self, error):
+        self._ws_fail_connect(
+            self._ws_semantics.network_error(self, StreamClosedError(real_error=error)))
+
     def _ws_on_too_late(self):
         self._ws_connect_timer = None
-        self._ws_fail_connect(
-            httpclient.HTTPError(599, "Timeout before the WebSocket was open"))
+        self._ws_fail_connect(self._ws_semantics.timeout_error(self))
 
     def _handle_exception(self, typ, value, tb):
         """Handle an error of Tornado's HTTP connection; after a failed attempt none matters."""
@@ -138,7 +146,7 @@ class WebSocketClientConnection(http.HTTPConnection):
         elif (isinstance(error, UnsatisfiableReadError)  # the head is too long
               or isinstance(error, httpclient.HTTPError) and error.code == 599
               and not str(error.message).startswith("Timeout")):
-            self._ws_fail_connect(StreamClosedError(real_error=error))
+            self._ws_fail_network(error)
         else:
             self._ws_fail_connect(error)
 
@@ -157,6 +165,7 @@ class WebSocketClientConnection(http.HTTPConnection):
         self.stream = self.connection.detach()
         protocol = self.get_websocket_protocol()
         try:
+            handshake.check_http_version(start_line[0])
             protocol._process_server_headers(self.key, headers, self._ws_subprotocols)
         except HandshakeError as error:
             self._ws_fail_connect(WebSocketError(error.message))
@@ -189,7 +198,7 @@ class WebSocketClientConnection(http.HTTPConnection):
 
     def get_websocket_protocol(self):
         """Make the protocol object."""
-        return WebSocketProtocol13(
+        return self._ws_protocol_class(
             self, mask_outgoing=True, compression_options=self._ws_compression_options,
             **self._ws_limits)
 
@@ -357,12 +366,12 @@ class WebSocketClientConnection(http.HTTPConnection):
         """Called when the connection is over, before or after the handshake."""
         protocol = self._ws_protocol
         if self._ws_connect_future is not None:
-            self._ws_fail_connect(StreamClosedError(real_error=self.stream.error))
+            self._ws_fail_network(self.stream.error)
         elif protocol is not None:
             protocol.on_connection_close()
             self.tcp_client.close()
             protocol.call_on_close(self.on_message, None)
-            self.protocol = self._ws_protocol = None
+            self._ws_protocol = None
             self.__dict__.pop("on_message", None)
             self._ws_on_closed()
 

@@ -1,18 +1,47 @@
 """The part of `_compat` that is about Tornado's HTTP client."""
 from __future__ import absolute_import, division, print_function
 
+import functools
 import ssl
+import sys
 
 import tornado
-from tornado import gen, iostream, netutil, simple_httpclient
+from tornado import gen, httpclient, iostream, netutil, simple_httpclient
 from tornado.tcpclient import TCPClient
 
 _MAX_HEADER_SIZE = 64 * 1024
 _FOR_EVER = 365 * 24 * 3600  # seconds
+_PIECE = 64 * 1024  # bytes of a body that are read at once
+MAX_BODY = 1024 * 1024  # bytes that are kept of the answer that refuses a connection
+
+if tornado.version_info < (5, 1):
+    # Tornado < 5.1: there is one class, with a status of its own.
+    def timeout_error(message):
+        """Make the error of the installed Tornado's HTTP client for a time that is over."""
+        return httpclient.HTTPError(599, message)
+
+    def stream_closed_error(message):
+        """Make the error of the installed Tornado's HTTP client for a stream that was closed."""
+        return httpclient.HTTPError(599, message)
+else:
+    # Tornado >= 5.1: each has a class.
+    def timeout_error(message):
+        """Make the error of the installed Tornado's HTTP client for a time that is over."""
+        return simple_httpclient.HTTPTimeoutError(message)
+
+    def stream_closed_error(message):
+        """Make the error of the installed Tornado's HTTP client for a stream that was closed."""
+        return simple_httpclient.HTTPStreamClosedError(message)
 
 
 class _TCPClient(TCPClient):
-    """A TCPClient whose ``close`` gives up what it is connecting, TLS included."""
+    """A TCPClient whose ``close`` gives up what it is connecting, TLS included.
+
+    Attributes:
+        phase: What it is doing, in words.
+    """
+
+    phase = None
 
     def __init__(self, *args, **kwargs):
         super(_TCPClient, self).__init__(*args, **kwargs)
@@ -21,6 +50,7 @@ class _TCPClient(TCPClient):
 
     def _create_stream(self, *args, **kwargs):
         created = super(_TCPClient, self)._create_stream(*args, **kwargs)
+        self.phase = "while connecting to %s:%s" % self._target
         if isinstance(created, tuple):
             # Tornado >= 5.0: the stream and a Future; before it only the Future.
             self._streams.append(created[0])
@@ -29,6 +59,8 @@ class _TCPClient(TCPClient):
         return created
 
     def connect(self, host, port, ssl_options=None, **kwargs):
+        self._target = host, port
+        self.phase = "while resolving %s" % host
         if ssl_options is not None:
             return self._connect_tls(host, port, ssl_options, **kwargs)
         return super(_TCPClient, self).connect(host, port, **kwargs)
@@ -38,10 +70,16 @@ class _TCPClient(TCPClient):
         stream = yield super(_TCPClient, self).connect(host, port, **kwargs)
         stream.io_loop.remove_handler(stream.socket)
         plain, stream.socket = stream.socket, None
-        stream = iostream.SSLIOStream(
-            netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
-                                    do_handshake_on_connect=False),
-            ssl_options=ssl_options, max_buffer_size=kwargs["max_buffer_size"])
+        self._streams = []
+        self.phase = "during TLS handshake with %s:%s" % self._target
+        try:
+            wrapped = netutil.ssl_wrap_socket(plain, ssl_options, server_hostname=host,
+                                              do_handshake_on_connect=False)
+        except Exception:
+            plain.close()
+            raise
+        stream = iostream.SSLIOStream(wrapped, ssl_options=ssl_options,
+                                      max_buffer_size=kwargs["max_buffer_size"])
         self._streams = [stream]
         yield stream.wait_for_handshake()
         raise gen.Return(stream)
@@ -53,16 +91,61 @@ class _TCPClient(TCPClient):
             stream.close()
 
 
+@gen.coroutine
+def _read_until_close(stream, delegate):
+    """Give a delegate a body that ends with the stream, piece by piece."""
+    while True:
+        try:
+            piece = yield stream.read_bytes(_PIECE, partial=True)
+        except iostream.StreamClosedError:
+            break
+        result = delegate.data_received(piece)
+        if result is not None:
+            yield result
+
+
 class _NoticingConnection(simple_httpclient._HTTPConnection):
-    """Tornado's connection, which also notices an answer that is no HTTP."""
+    """Tornado's connection, which also notices an answer that is no HTTP, and its size.
+
+    Attributes:
+        lost_in_answer: Whether the stream was closed while the answer was read.
+    """
+
+    lost_in_answer = False
+    _body_size = 0
+
+    def data_received(self, chunk):
+        room = MAX_BODY - self._body_size
+        if self.request.streaming_callback is None:
+            self._body_size += len(chunk)
+        if self._body_size <= MAX_BODY:
+            return super(_NoticingConnection, self).data_received(chunk)
+        if room >= 0:
+            super(_NoticingConnection, self).data_received(chunk[:room])
+            self._body_size = MAX_BODY + 1
+            self.finish()
+        return None
+
+    def _on_end_request(self):
+        # A stream that is closed while Tornado reads is an error to it, which would come first.
+        if self._body_size <= MAX_BODY:
+            super(_NoticingConnection, self)._on_end_request()
+
+    def describe_timeout(self):
+        """Tell what the time was over for, in the words of Tornado 6.6."""
+        phase = "during request" if hasattr(self, "stream") else self.tcp_client.phase
+        return "Timeout %s" % phase
 
     def _create_connection(self, stream):
         connection = super(_NoticingConnection, self)._create_connection(stream)
+        # Tornado < 6.6: it reads a body without a length as a whole.
+        connection._read_body_until_close = functools.partial(_read_until_close, stream)
         read_response = connection.read_response
 
         def on_end(future):
             del connection.read_response  # refers to the delegate, which refers to it
             if stream.closed():
+                self.lost_in_answer = future.cancelled() or future.exception() is not None
                 self.on_connection_close()
 
         def watch(delegate):
@@ -134,8 +217,9 @@ class HTTPConnection(_HTTPConnection):
             # Tornado >= 5.0: it is the current one.
             args = (None,)
             self.tcp_client = _TCPClient(resolver=resolver)
+        # What is kept of a body has a limit of its own.
         args += (request, _release, on_response, max_buffer_size, self.tcp_client,
-                 _MAX_HEADER_SIZE, max_buffer_size)
+                 _MAX_HEADER_SIZE, sys.maxsize)
         super(HTTPConnection, self).__init__(*args)
 
 

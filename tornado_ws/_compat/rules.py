@@ -7,6 +7,7 @@ import warnings
 import tornado
 from tornado.log import gen_log
 
+from tornado_ws._compat import http
 from tornado_ws._compat.futures import decided
 
 
@@ -32,12 +33,28 @@ def _capped_ping_timeout(interval, timeout):
 
 
 def _allow_origin_by_fetch_site(handler):
+    headers = handler.request.headers
+    if "Origin" in headers and "Sec-Fetch-Site" not in headers:
+        try:
+            handler._origin_matches_host(headers["Origin"])
+        except ValueError:  # it cannot be parsed
+            return False
     return handler._check_cross_origin(
         lambda origin: decided("check_origin", handler.check_origin(origin))) is None
 
 
 def _check_trusted_origin(handler, origin):
     return handler.check_trusted_origin(origin)
+
+
+def _network_error(connection, error):
+    if error.real_error is not None:
+        return error.real_error
+    return http.stream_closed_error("Stream closed") if connection.lost_in_answer else error
+
+
+def _timeout_error(connection):
+    return http.timeout_error(connection.describe_timeout())
 
 
 if tornado.version_info < (4, 5):
@@ -56,13 +73,35 @@ def warn_of_callback():
                       "Use the returned Future instead.", DeprecationWarning, stacklevel=3)
 
 
+if tornado.version_info < (6, 4):
+    # Tornado < 6.4: a connection that is dropped is nobody's business.
+    class WarnsIfUnclosed(object):
+        """A client connection that warns when it is freed while it is open."""
+else:
+    # Tornado >= 6.4: its connections have a __del__.
+    class WarnsIfUnclosed(object):
+        """A client connection that warns when it is freed while it is open.
+
+        It looks at ``protocol``, which is None or has ``is_closing()``, and touches no stream.
+        """
+
+        protocol = None
+
+        def __del__(self):
+            if self.protocol is not None and not self.protocol.is_closing():
+                warnings.warn("Unclosed WebSocketClientConnection", ResourceWarning, source=self)
+
+
 def installed_rules():
     """Return where the installed Tornado's websocket module departs from 4.3's.
 
     Returns:
         A dict of fields of ``Semantics``.
     """
-    rules = {}
+    # Every Tornado: a close code is whatever 16 bits hold, a key is whatever is not empty; the HTTP
+    # client's errors are raised.
+    rules = dict(any_close_code=True, any_key=True, network_error=_network_error,
+                 timeout_error=_timeout_error)
     version = tornado.version_info
     if version >= (4, 5):
         # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a

@@ -51,41 +51,4 @@ elif sys.version_info < (3, 12):
     from tornado_ws._compat.steps import Starter
 else:
     # Python >= 3.12: Tasks can start eagerly, in a given context.
-    import asyncio
-
-    class Starter(object):
-        """Starts the coroutines of one loop's connections.
-
-        Args:
-            io_loop: The IOLoop.
-        """
-
-        def __init__(self, io_loop):
-            self._loop = io_loop.asyncio_loop
-
-        def start(self, coroutine, context):
-            """Take a coroutine's first step.
-
-            Args:
-                coroutine: A coroutine that was not started.
-                context: What it runs in.
-
-            Returns:
-                None if it is done, else a Future of its outcome.
-
-            Raises:
-                BaseException: What the coroutine raised.
-            """
-            task = asyncio.Task(coroutine, loop=self._loop, context=context, eager_start=True)
-            if not task.done():
-                task._log_destroy_pending = False
-                return task
-            if task.cancelled():
-                raise asyncio.CancelledError
-            error = task.exception()
-            if error is None:
-                return None
-            try:
-                raise error
-            finally:
-                task = error = None  # which the traceback would refer to
+    from tornado_ws._compat.eager import Starter  # noqa: F401 (it is exported)

@@ -121,12 +121,19 @@ class Delivery(object):
             return
         transport.batching = True
         try:
-            self._callbacks.run(self._dispatch, core.receive_data(data))
+            message = None if self._hold else core.receive_message(data)
+            if message is not None:
+                transport.last = True
+                transport.wrote = None
+                self._callbacks.run(self._deliver, self._handler, message)
+            else:
+                self._callbacks.run(self._dispatch, core.receive_data(data))
         except BaseException:
             self._callbacks.failed(*sys.exc_info())
         finally:
             transport.batching = False
-            transport.flush()
+            if transport.gathered:
+                transport.flush()
             if core.bytes_missing > READ_SIZE:
                 transport.read_size = min(core.bytes_missing, LARGE_READ_SIZE)
             elif transport.read_size != READ_SIZE:

@@ -29,6 +29,7 @@ from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, MAX_CONTROL_PA
                                        OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2,
                                        RSV3, RSV_MASK, mask_bytes)
 from tornado_ws._sansio.utf8 import encode as encode_text
+from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._stream.direct import LARGE_PIECE, open_transport
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
@@ -90,6 +91,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     selected_subprotocol = None
     close_code = None
     close_reason = None
+    _semantics = TORNADO_4_3
     io_loop = None
     answers_later = False  # whether messages are answered by who reads them later
     _transport = None
@@ -108,6 +110,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
         self._core = Connection(mask_outgoing, max_message_size, websocket_mask or mask_bytes)
+        self._core.any_close_code = self._semantics.any_close_code
         self.mask_outgoing = mask_outgoing
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
@@ -142,7 +145,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """
         handler = self.handler
         request_headers = handler.request.headers
-        key = handshake.check_key(request_headers)
+        key = handshake.check_key(request_headers, self._semantics.any_key)
         self._select_subprotocol(handshake.offered_subprotocols(request_headers))
         extensions = headers.parse_extensions(request_headers.get("Sec-WebSocket-Extensions", ""))
         extension = None
@@ -238,7 +241,9 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._keepalive.received_pong()
             self._delivery.call(self.handler.on_pong, data)
         elif opcode == OP_CLOSE:
-            self._receive_close(*data)
+            self.client_terminated = True
+            # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
+            self.close(data[0])
         else:
             gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
@@ -247,8 +252,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Take notice of what ends the events, before it is handled."""
         if opcode == OP_CLOSE:
             self._stop_keepalive()
-            self.close_code, self.close_reason = data
-            self.handler.close_code, self.handler.close_reason = data
+        self.close_code, self.close_reason = data if opcode == OP_CLOSE else data.peer_close
+        self.handler.close_code, self.handler.close_reason = self.close_code, self.close_reason
 
     def tell(self):
         """Tell the application that the connection is over; called once, as its last callback."""
@@ -262,11 +267,6 @@ class WebSocketProtocol13(WebSocketProtocol):
             *args: Its arguments.
         """
         self._delivery.call(on_close, *args)
-
-    def _receive_close(self, code, _):
-        self.client_terminated = True
-        # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
-        self.close(code)
 
     # Pings and pongs.
 
@@ -390,14 +390,20 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def _close(self, code, reason):
         if not self.server_terminated:
-            self._end_sending(self._core.send_close(code, reason))
+            self._end_sending(code, reason)
         if self.client_terminated:
             self._transport.close(CLOSE_TIMEOUT)
         elif self._waiting is None:
             self._waiting = Deadline(self.io_loop, CLOSE_TIMEOUT, self._abort)
             self._delivery.go_on()
 
-    def _end_sending(self, close_frame):
+    def _end_sending(self, code, reason):
+        try:
+            close_frame = self._core.send_close(code, reason)
+        except (ValueError, TypeError):
+            if self._semantics.any_close_code:
+                self._close(CLOSE_INTERNAL_ERROR, None)  # programs swallow the error
+            raise
         self.server_terminated = True
         self._stop_keepalive()
         try:
@@ -415,7 +421,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _fail(self, code, reason):
         """_Fail the WebSocket Connection_ (RFC 6455 section 7.1.7): say why, then close."""
         if not self.server_terminated:
-            self._end_sending(self._core.send_close(code, reason))
+            self._end_sending(code, reason)
         self.client_terminated = True
         self._core.discard()
         if self._delivery.state < LOST:

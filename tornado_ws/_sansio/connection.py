@@ -25,13 +25,12 @@ from __future__ import absolute_import, division, print_function
 
 import os
 
-from tornado_ws._sansio import utf8
+from tornado_ws._sansio.close import build_close, parse_close
 from tornado_ws._sansio.errors import ProtocolError
-from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR,
-                                       CONTROL_BIT, FIN, KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE,
-                                       OP_CONTINUATION, OPCODE_MASK, RSV1, build_close,
-                                       build_header, encode_frame, encode_masked_frame, mask_bytes,
-                                       parse_close, parse_header)
+from tornado_ws._sansio.frames import (CLOSE_INVALID_DATA, CLOSE_PROTOCOL_ERROR, CONTROL_BIT, FIN,
+                                       KEY_SIZE, MAX_CONTROL_PAYLOAD, OP_CLOSE, OP_CONTINUATION,
+                                       OPCODE_MASK, RSV1, build_header, encode_frame,
+                                       encode_masked_frame, mask_bytes, parse_header)
 from tornado_ws._sansio.message import Message
 from tornado_ws._sansio.straight import StraightPath
 
@@ -57,10 +56,12 @@ class Connection(StraightPath):
         messages_in, messages_out: How many messages came in and went out.
         backlog: Whether a batch ended before the bytes at hand did.
         bytes_missing: What the frame in progress still needs, 0 between frames.
+        any_close_code: Whether close frames may have any code of 16 bits, in both directions;
+            unless it is set, only what RFC 6455 section 7.4 allows.
     """
 
     __slots__ = (
-        "close_sent", "close_received", "backlog", "bytes_missing",
+        "close_sent", "close_received", "backlog", "bytes_missing", "any_close_code",
         "_data",     # received, not yet taken
         "_message",  # the message in progress
         "_header",   # the frame whose payload is being received
@@ -79,6 +80,7 @@ class Connection(StraightPath):
         self._header = None
         self._control = b""
         self._ended = False
+        self.any_close_code = False
 
     # Receiving.
 
@@ -202,14 +204,9 @@ class Connection(StraightPath):
     def _end_control(self, opcode, events):
         payload, self._control = self._control, b""
         if opcode == OP_CLOSE:
-            code, reason = parse_close(payload)
-            try:
-                reason = utf8.decode(reason) if reason else None
-            except UnicodeDecodeError:
-                raise ProtocolError(CLOSE_INVALID_DATA, "invalid UTF-8 in close reason")
+            payload = parse_close(payload, self.any_close_code)
             self.close_received = True
             self.discard()
-            payload = (code, reason)
         events.append((opcode, payload))
 
     def _fail(self, events, error):
@@ -271,23 +268,20 @@ class Connection(StraightPath):
         self.wire_bytes_out += len(frame)
         return frame
 
-    def send_close(self, code=None, reason=u""):
+    def send_close(self, code=None, reason=None):
         """Encode the close frame; nothing may be sent after it (RFC 6455 section 5.5.1).
 
         Args:
-            code: The close code, or None for an empty frame. With a reason, None means 1000.
-            reason: unicode or UTF-8 bytes, at most 123 bytes of UTF-8, or None.
+            code, reason: As `close.build_close` takes them.
 
         Returns:
             The frame's bytes.
 
         Raises:
             ValueError: The code may not be sent or the reason is too long; nothing is changed.
+            TypeError: The reason is no text; nothing is changed.
         """
-        if not isinstance(reason, bytes):
-            reason = utf8.encode(reason or u"")
-        if reason and code is None:
-            code = CLOSE_NORMAL
-        frame = self.send_frame(FIN | OP_CLOSE, build_close(code, reason))
+        payload = build_close(code, reason, self.any_close_code)
+        frame = self.send_frame(FIN | OP_CLOSE, payload)
         self.close_sent = True
         return frame

@@ -48,7 +48,6 @@ CLOSE_INTERNAL_ERROR = 1011
 CLOSE_BAD_GATEWAY = 1014
 
 MAX_CONTROL_PAYLOAD = 125
-MAX_REASON = MAX_CONTROL_PAYLOAD - 2
 LENGTH_16 = 126
 LENGTH_64 = 127
 MAX_LENGTH_16 = 0xFFFF
@@ -66,7 +65,6 @@ _pack_64 = struct.Struct("!BBQ").pack
 _unpack_byte = struct.Struct("B").unpack_from
 _unpack_16 = struct.Struct("!H").unpack_from
 _unpack_64 = struct.Struct("!Q").unpack_from
-_pack_code = struct.Struct("!H").pack
 _byte = struct.Struct("B").pack
 _cut_keys = struct.Struct(_KEYS_A_BLOCK * ("%ds" % KEY_SIZE)).unpack
 
@@ -342,59 +340,3 @@ class KeySource(object):
         if not self.keys:
             self.keys.extend(reversed(_cut_keys(self._urandom(_KEYS_A_BLOCK * KEY_SIZE))))
         return self.keys.pop()
-
-
-def is_valid_close_code(code):
-    """Tell whether a close code may stand in a close frame (RFC 6455 section 7.4).
-
-    1004, 1005, 1006 and 1015 are reserved and never sent; 1012 to 1014 were registered with
-    IANA later; 3000-3999 are for libraries and 4000-4999 for private use.
-    """
-    return (CLOSE_NORMAL <= code <= CLOSE_UNSUPPORTED_DATA
-            or CLOSE_INVALID_DATA <= code <= CLOSE_BAD_GATEWAY
-            or 3000 <= code <= 4999)
-
-
-def build_close(code, reason):
-    """Build the payload of a close frame (RFC 6455 section 5.5.1).
-
-    Args:
-        code: The close code, an int, or None for an empty payload.
-        reason: The reason as UTF-8 bytes, empty for none.
-
-    Returns:
-        bytes, at most 125.
-
-    Raises:
-        ValueError: The code may not be sent, or the reason is over 123 bytes.
-    """
-    if code is None:
-        return b""
-    if not isinstance(code, int) or not is_valid_close_code(code):
-        raise ValueError("invalid close code %r: use 1000-1003, 1007-1014 or 3000-4999" % (code,))
-    if len(reason) > MAX_REASON:
-        raise ValueError("close reason has %d bytes of UTF-8, at most %d fit"
-                         % (len(reason), MAX_REASON))
-    return _pack_code(code) + reason
-
-
-def parse_close(payload):
-    """Parse the payload of a close frame.
-
-    Args:
-        payload: bytes.
-
-    Returns:
-        ``(code, reason)``: an int or None if the payload is empty, and the reason's bytes.
-
-    Raises:
-        ProtocolError: One byte only, or a code that must not be sent (close code 1002).
-    """
-    if not payload:
-        return None, b""
-    if len(payload) == 1:
-        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "close frame with one byte")
-    code, = _unpack_16(payload, 0)
-    if not is_valid_close_code(code):
-        raise ProtocolError(CLOSE_PROTOCOL_ERROR, "invalid close code")
-    return code, payload[2:]

@@ -11,7 +11,7 @@ import hashlib
 import re
 
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, is_token, parse_extensions, parse_tokens
+from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, is_token, parse_extensions, split_list
 
 SERVER_VERSIONS = ("13", "8", "7")
 CLIENT_VERSION = "13"
@@ -21,11 +21,15 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _KEY_LENGTH = 16
 # Base64 of 16 bytes: 22 characters and "==".
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==\Z")
+_ANYTHING = re.compile(r".")
 
 # RFC 3986 section 3.2 without user-info; and without the comma, which joins repeated fields.
 _AUTHORITY = r"(?:\[[0-9A-Za-z:._~%-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(?::[0-9]*)?"
 _HOST = re.compile(_AUTHORITY + r"\Z")
 _ORIGIN = re.compile(r"[A-Za-z][0-9A-Za-z+.-]*://(%s)(?:[/?#][!-~]*)?\Z" % _AUTHORITY)
+
+# What the other side reads as one element of a comma list (RFC 7230 section 7).
+_OFFER = re.compile(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?\Z")
 
 _CONTROLS = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED_LENGTH = 40
@@ -69,6 +73,21 @@ def check_upgrade(headers, version="HTTP/1.1"):
         raise HandshakeError('Can "Upgrade" only to "WebSocket".')
     if not _has_token(headers.get("Connection"), "upgrade"):
         raise HandshakeError('"Connection" must be "Upgrade".')
+    check_http_version(version)
+
+
+def check_http_version(version):
+    """Check that a request, or the answer to it, is "HTTP/1.1 or higher" (RFC 6455 section 4.2.1).
+
+    RFC 7230 section 6.7 knows no upgrade in HTTP/1.0: "A server MUST ignore an Upgrade header
+    field that is received in an HTTP/1.0 request."
+
+    Args:
+        version: The HTTP version of its first line, a native ``str``.
+
+    Raises:
+        HandshakeError: 400 for an older one.
+    """
     if version in ("HTTP/0.9", "HTTP/1.0"):
         raise HandshakeError("WebSocket needs HTTP/1.1.")
 
@@ -87,24 +106,31 @@ def check_version(headers, versions=SERVER_VERSIONS):
         raise HandshakeError("Unsupported WebSocket version", STATUS_UPGRADE_REQUIRED)
 
 
-def check_key(headers):
+def check_key(headers, any_key=False):
     """Check ``Host`` and ``Sec-WebSocket-Key`` of a request (RFC 6455 section 4.2.1, 2 and 5).
 
     Args:
         headers: The request's headers.
+        any_key: Whether any key will do that is not empty, as in every Tornado.
 
     Returns:
-        The key, a native ``str`` of 24 characters.
+        The key, a native ``str``, by default of 24 characters.
 
     Raises:
         HandshakeError: 400 when one of them is missing or malformed: the key is "a base64-encoded
             value that, when decoded, is 16 bytes in length".
     """
-    host = (headers.get("Host") or "").strip(" \t")
-    key = (headers.get("Sec-WebSocket-Key") or "").strip(" \t")
-    if not _HOST.match(host) or not _KEY.match(key):
-        raise HandshakeError("Missing/Invalid WebSocket headers")
-    return key
+    _check_header(headers, "Host", _HOST, "no host and port")
+    return _check_header(headers, "Sec-WebSocket-Key", _ANYTHING if any_key else _KEY,
+                         "not base64 of 16 bytes")
+
+
+def _check_header(headers, name, pattern, wrong):
+    value = (headers.get(name) or "").strip(" \t")
+    if not pattern.match(value):
+        raise HandshakeError("Missing/Invalid WebSocket headers",
+                             header="%s is %s" % (name, wrong if value else "missing"))
+    return value
 
 
 def request_origin(headers):
@@ -140,16 +166,16 @@ def same_origin(origin, host):
 def offered_subprotocols(headers):
     """Return the subprotocols that a request offers.
 
+    RFC 6455 section 4.1 wants tokens. Clients also offer ``json/v1``, ``name:14`` or a secret in
+    base64, and every Tornado hands these on: so whatever stands between commas counts.
+
     Args:
         headers: The request's headers.
 
     Returns:
-        A list of tokens, the preferred first; empty when none is offered.
-
-    Raises:
-        HandshakeError: 400 when the list is malformed.
+        A list of native ``str``, the preferred first; empty when none is offered.
     """
-    return parse_tokens(headers.get("Sec-WebSocket-Protocol") or "")
+    return split_list(headers.get("Sec-WebSocket-Protocol") or "")
 
 
 def response_headers(key, subprotocol, extension):
@@ -227,21 +253,35 @@ def make_key(random_bytes16):
 def check_subprotocols(subprotocols):
     """Check what a client offers (RFC 6455 section 4.1, 10).
 
+    What is no token but arrives as it is may be offered, as every Tornado lets programs do.
+
     Args:
-        subprotocols: An iterable of ``str``.
+        subprotocols: An iterable of ``str``, the preferred first, or None.
 
     Returns:
-        A list of them.
+        A list of native ``str``.
 
     Raises:
-        ValueError: "The elements that comprise this value MUST be non-empty strings with
-            characters in the range U+0021 to U+007E not including separator characters [...] and
-            MUST all be unique strings."
+        ValueError: It is no such iterable, above all a ``str`` itself; an element could not
+            arrive as it is: it is empty, or has a comma, white space at an end, a control or a
+            non-ASCII character; or it is there twice: they "MUST all be unique strings".
     """
+    if subprotocols is None:
+        return []
+    if isinstance(subprotocols, (bytes, type(u""))) or not hasattr(subprotocols, "__iter__"):
+        raise ValueError("subprotocols must be a list of str, not %r" % (subprotocols,))
     offered = list(subprotocols)
-    if len(set(offered)) < len(offered) or not all(is_token(token) for token in offered):
-        raise ValueError("subprotocols must be unique tokens, not %r" % (offered,))
-    return offered
+    for number, subprotocol in enumerate(offered):
+        if not isinstance(subprotocol, (str, type(u""))):
+            raise ValueError("a subprotocol must be a str, not %r" % (subprotocol,))
+        if not _OFFER.match(subprotocol):
+            raise ValueError(
+                "subprotocol %r cannot be offered: it must have at least one character, all of "
+                "them ASCII, no control character or comma, and no space at either end"
+                % (subprotocol,))
+        if subprotocol in offered[:number]:
+            raise ValueError("subprotocol %r is offered twice" % (subprotocol,))
+    return [str(subprotocol) for subprotocol in offered]
 
 
 def request_headers(key, subprotocols, extension):
@@ -264,9 +304,9 @@ def request_headers(key, subprotocols, extension):
         ("Sec-WebSocket-Key", key),
         ("Sec-WebSocket-Version", CLIENT_VERSION),
     ]
-    offered = check_subprotocols(subprotocols or ())
+    offered = check_subprotocols(subprotocols)
     if offered:
-        items.append(("Sec-WebSocket-Protocol", ", ".join(str(token) for token in offered)))
+        items.append(("Sec-WebSocket-Protocol", ", ".join(offered)))
     if extension is not None:
         items.append(("Sec-WebSocket-Extensions", extension))
     return items

@@ -1,4 +1,4 @@
-"""The list syntax of the ``Sec-WebSocket-*`` headers: tokens and extensions.
+"""The list syntax of the ``Sec-WebSocket-*`` headers: plain lists, tokens, extensions.
 
 Header values are native ``str`` with anything in them. Every pattern here fails or goes on at
 the first character that tells, so that the work is linear in the length of the value.
@@ -30,25 +30,19 @@ def is_token(text):
     return _TOKEN.match(text) is not None
 
 
-def parse_tokens(value):
-    """Split a comma list of tokens, such as ``Sec-WebSocket-Protocol`` has.
+def split_list(value):
+    """Split a comma list, such as ``Sec-WebSocket-Protocol`` has.
 
     Args:
         value: The header's value, a native ``str``.
 
     Returns:
-        The tokens in order, case kept. "A recipient MUST parse and ignore a reasonable number
-        of empty list elements" (RFC 7230 section 7).
-
-    Raises:
-        HandshakeError: When an element is no token.
+        The elements in order, without white space at their ends; empty ones are left out: "A
+        recipient MUST parse and ignore a reasonable number of empty list elements" (RFC 7230
+        section 7).
     """
     elements = [element.strip(" \t") for element in value.split(",")]
-    tokens = [element for element in elements if element]
-    for token in tokens:
-        if not is_token(token):
-            raise HandshakeError("malformed list of tokens")
-    return tokens
+    return [element for element in elements if element]
 
 
 def parse_extensions(value):
@@ -71,13 +65,17 @@ def parse_extensions(value):
     while position < len(value):
         match = _NAME.match(value, position)
         if not match:
-            raise HandshakeError("malformed list of extensions")
+            raise _malformed("malformed list of extensions")
         params, position = _parse_params(value, match.end())
         extensions.append((match.group(1), params))
         if value[position:position + 1] not in ("", ","):
-            raise HandshakeError("malformed list of extensions")
+            raise _malformed("malformed list of extensions")
         position = _GAP.match(value, position).end()
     return extensions
+
+
+def _malformed(message):
+    return HandshakeError(message, header="Sec-WebSocket-Extensions is malformed")
 
 
 def _parse_params(value, position):
@@ -88,7 +86,7 @@ def _parse_params(value, position):
         if quoted is not None:
             plain = _QUOTED_PAIR.sub(r"\1", quoted)
             if not is_token(plain):
-                raise HandshakeError("a quoted extension parameter is no token")
+                raise _malformed("a quoted extension parameter is no token")
         params.append((name, plain))
         position = match.end()
         match = _PARAM.match(value, position)

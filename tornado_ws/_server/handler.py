@@ -45,7 +45,7 @@ class WebSocketHandler(web.RequestHandler):
     stream = None
     serial_messages = None
     _ws_semantics = TORNADO_4_3
-    _ws_answers_later = False
+    _ws_protocol_class = WebSocketProtocol13
     _ws_opened = False
     _ws_closed_future = None  # what get() waits for
     _ws_protocol = None       # until the end has been told
@@ -111,7 +111,7 @@ class WebSocketHandler(web.RequestHandler):
             # version(s) the server is capable of understanding"
             self.set_header("Sec-WebSocket-Version", ", ".join(self._ws_semantics.versions))
         self.finish(error.message)
-        gen_log.debug("%s", error.message)
+        gen_log.debug("%s", error.detail)
 
     def get_websocket_protocol(self):
         """Make the protocol object for the version that the client asks for.
@@ -133,7 +133,7 @@ class WebSocketHandler(web.RequestHandler):
         interval = semantics.setting(self, "ping_interval") or 0
         timeout = semantics.ping_timeout(interval, semantics.setting(self, "ping_timeout"))
         options = futures.decided("get_compression_options", self.get_compression_options())
-        return WebSocketProtocol13(
+        return self._ws_protocol_class(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
             ping_timeout=timeout)
 

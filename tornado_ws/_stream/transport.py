@@ -45,6 +45,7 @@ class Transport(object):
         read_size: The most bytes of one read.
         batching: Whether callbacks of the connection are being called.
         last: Whether the one that is being called is the last of its batch.
+        gathered: Buffers that wait to be sent.
         wrote: Since when the callback that is being called has been writing: None if it has not,
             0 if nobody asked the clock yet. Whoever calls a callback sets it to None.
     """
@@ -61,9 +62,10 @@ class Transport(object):
         self.wrote = None
         self._turn = loop.local_to(self.io_loop, Turn)
         self._turn_number = None  # of the last turn in which a write was sent at once
-        self._gathered = []       # buffers
+        self.gathered = []
         self._gathering = None    # what they belong to
-        self._written = None      # the one Future of the writes of a batch
+        self._written = None      # the one Future of what a batch has gathered
+        self._sent = None         # the one of what batches have sent at once
         self._in_turn = False     # whether the end of the turn is waited for
         self._unsent = 0          # bytes that were written here and that the stream has not taken
         self._write_future = None
@@ -156,12 +158,12 @@ class Transport(object):
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
-        if not self._gathered:
+        if not self.gathered:
             self._look_at_limit()
         unsent = self._unsent + len(data)
         if (self._write_future is None and unsent < self._gather_limit
                 and self.stream.socket is not None and self._may_wait()):
-            self._gathered.append(data)
+            self.gathered.append(data)
             self._unsent = unsent
             return self._written if self.batching and self._written else self._gather()
         return self._write_now(data)
@@ -197,35 +199,35 @@ class Transport(object):
         return written
 
     def _write_now(self, data):
-        limit = self._limit
-        if limit is not None:
+        if self._limit is not None:
             self._check_room(len(data))
-        self._gathered.append(data)
+        self.gathered.append(data)
         self._unsent += len(data)
-        gathering = self._gathering
         if self._write_future is not None:
-            if gathering is None:
-                gathering = self._gathering = Gathering(self)
-            return self._wait(gathering)
+            if self._gathering is None:
+                self._gathering = Gathering(self)
+            return self.wait(self._gathering)
         self.flush()
         if self._write_future is not None:
-            return self._wait(self._under_way)
+            return self.wait(self._under_way)
         if self.stream.socket is None:
             raise WebSocketClosedError("the connection is closed")
-        future = self._turn.make_future()
-        future.set_result(None)
-        return future
+        if not self.batching:
+            return self._turn.make_done()
+        if self._sent is None:
+            self._sent = self._turn.make_done()
+        return self._sent
 
     def gather(self, data):
         """Add bytes that leave with the next write, or with the next `flush`."""
-        self._gathered.append(data)
+        self.gathered.append(data)
         self._unsent += len(data)
 
     def write_large(self, head, payload):
         """Send a frame in two pieces, which need not be joined; as `write` otherwise."""
         self._look_at_limit()
         self._check_room(len(head) + len(payload))
-        self._gathered.append(head)
+        self.gathered.append(head)
         self._unsent += len(head)
         return self._write_now(payload)
 
@@ -235,14 +237,11 @@ class Transport(object):
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)
 
-    def _wait(self, gathering):
+    def wait(self, gathering):
+        """Return a Future that is done when the stream has taken a gathering's bytes."""
         future = self._turn.make_future()
         gathering.waiters.append(future)
         return future
-
-    def wait(self, gathering):
-        """Return a Future that is done when the stream has taken a gathering's bytes."""
-        return self._wait(gathering)
 
     def hand_over(self, gathering):
         """Send a gathering's bytes, unless callbacks are being called, which may write more."""
@@ -257,9 +256,9 @@ class Transport(object):
 
     def flush(self):
         """Send what was gathered. Never raises: what cannot be sent closes the stream."""
-        if not self._gathered or self._write_future is not None:
+        if not self.gathered or self._write_future is not None:
             return
-        gathered, self._gathered = self._gathered, []
+        gathered, self.gathered = self.gathered, []
         gathering, self._gathering = self._gathering, None
         self._written = None
         lost = True
@@ -310,7 +309,7 @@ class Transport(object):
             if gathering is not None:
                 gathering.settle(True)
         self._under_way = self._gathering = self._written = None
-        self._gathered = []
+        self.gathered = []
 
     # Ending.
 

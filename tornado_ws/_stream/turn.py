@@ -125,6 +125,12 @@ class Turn(object):
         self.gathering = []
         self._ends = False
 
+    def make_done(self):
+        """Make a Future of what has been sent."""
+        future = self.make_future()
+        future.set_result(None)
+        return future
+
     def begin(self):
         """Wait for the end of this turn.
 

@@ -140,17 +140,6 @@ class HandshakeTest(ClientCase):
         conn, _ = yield self.open(subprotocols=["a"])
         self.assertIs(conn.selected_subprotocol, None)
 
-    @each(
-        ("repeated", ["a", "a"]), ("empty", [""]), ("space", ["a b"]), ("comma", ["a,b"]),
-        ("line_break", ["a\r\nX: y"]), ("not_ascii", [u"\xe9"]),
-    )
-    @async_test
-    def test_bad_subprotocols(self, offered):
-        """RFC 6455 section 4.1, 10: unique tokens; anything else is a ValueError at the call."""
-        with self.assertRaises(ValueError):
-            self.start(subprotocols=offered)
-        yield []
-
     @async_test
     def test_the_connection_knows_the_handshake(self):
         """The attributes of 4.3: ``headers`` of the 101, ``request``, ``protocol``."""

@@ -9,57 +9,14 @@ import unittest
 
 from peers import async_test, each, until, with_rows
 from raw_server import ClientCase, fails
+from silence import ListeningSocket, SilentResolver
 from tornado import gen
-from tornado.concurrent import Future
 from tornado.httpclient import HTTPError, HTTPRequest
-from tornado.netutil import Resolver
 
 from tornado_ws import websocket
 
 SOON = 0.3  # seconds
 LATER = 30
-
-
-class SilentResolver(Resolver):
-    """Answers when the test says so; a Resolver of every Tornado's kind."""
-
-    def initialize(self, **kwargs):
-        self.asked = []
-        self.answer = Future()
-
-    def resolve(self, host, port, *args, **kwargs):
-        self.asked.append((host, port))
-        return self.answer
-
-    def close(self):
-        pass
-
-
-class ListeningSocket(object):
-    """Listens on 127.0.0.1 and never accepts."""
-
-    def __init__(self, backlog):
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen(backlog)
-        self.address = self.socket.getsockname()
-        self.waiting = []
-
-    def fill(self):
-        """Make connections until the queue is full: then Linux answers no SYN any more."""
-        for _ in range(16):
-            sock = socket.socket()
-            self.waiting.append(sock)
-            sock.settimeout(0.2)
-            try:
-                sock.connect(self.address)
-            except socket.timeout:
-                return True
-        return False
-
-    def close(self):
-        for sock in [self.socket] + self.waiting:
-            sock.close()
 
 
 @with_rows

@@ -78,8 +78,8 @@ class TestConnectOptions(CommandLineCase):
         self.end(process, peer)
 
     def test_subprotocol_that_is_none(self, capfd):
-        """A name that is no token is one line and exit status 2."""
-        assert main(["connect", "--subprotocol", "a b", "ws://127.0.0.1/"]) == 2
+        """A name that cannot be sent is one line and exit status 2."""
+        assert main(["connect", "--subprotocol", "a,b", "ws://127.0.0.1/"]) == 2
         out, err = capfd.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert err.startswith("tornado_ws connect: cannot use ws://127.0.0.1/: ")

@@ -4,6 +4,8 @@ Each program fails by an exception, and then its output is in the test's error.
 """
 from __future__ import absolute_import, division, print_function
 
+import textwrap
+
 import pytest
 from fresh_process import run_fresh
 
@@ -40,7 +42,7 @@ def test_install_replaces_the_module_everywhere():
         from tornado_ws import websocket
         assert issubclass(WebSocketHandler, websocket.WebSocketHandler)
         assert issubclass(by_as.WebSocketClientConnection, websocket.WebSocketClientConnection)
-        assert by_as.WebSocketProtocol13 is websocket.WebSocketProtocol13
+        assert issubclass(by_as.WebSocketProtocol13, websocket.WebSocketProtocol13)
         assert by_as.__name__ == WebSocketHandler.__module__ == "tornado.websocket"
     """)
 
@@ -244,4 +246,120 @@ def test_installing_does_not_start_anything():
         from tornado.ioloop import IOLoop
         assert threading.active_count() == 1
         assert not getattr(IOLoop, "_ioloop_for_asyncio", None)
+    """)
+
+
+FOUND = """
+    try:
+        from importlib import reload
+    except ImportError:  # Python 2 has it built in
+        pass
+    import tornado.websocket
+    module, handler = tornado.websocket, tornado.websocket.WebSocketHandler
+    assert module.__package__ == "tornado"
+    assert module.__loader__ is not None
+    assert module.__file__.rpartition(".")[0].endswith("_install")
+"""
+"""What programs rely on of any module."""
+
+
+def test_the_module_in_place_is_found():
+    """C2: it has what an import gives a module, and ``find_spec`` works."""
+    run_fresh(textwrap.dedent("""
+        import tornado_ws
+        tornado_ws.install()
+    """) + textwrap.dedent(FOUND) + textwrap.dedent("""
+        import pkgutil
+        assert "websocket" in [entry[1] for entry in pkgutil.iter_modules(tornado.__path__)]
+        try:
+            from importlib.util import find_spec
+        except ImportError:  # Python 2 has no specs
+            assert pkgutil.get_loader("tornado.websocket") is module.__loader__
+        else:
+            spec = find_spec("tornado.websocket")
+            assert spec is module.__spec__
+            assert (spec.name, spec.parent, spec.origin) == (
+                "tornado.websocket", "tornado", module.__file__)
+            assert spec.loader is module.__loader__
+            assert find_spec("tornado.web").loader is not spec.loader
+    """))
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_reload_leaves_ours_in_place(early):
+    """C2: ``importlib.reload``, also where Tornado's own was imported first."""
+    run_fresh(textwrap.dedent("""
+        import warnings
+        warnings.simplefilter("ignore", RuntimeWarning)
+        import tornado_ws
+        if %r:
+            import tornado.websocket
+        tornado_ws.install()
+    """ % early) + textwrap.dedent(FOUND) + textwrap.dedent("""
+        module.added = 1
+        del module.WebSocketHandler
+        module.websocket_connect = None
+        assert reload(module) is module
+        assert tornado.websocket is module
+        assert module.WebSocketHandler is handler and module.added == 1
+        assert "tornado_ws" in module.websocket_connect.__code__.co_filename
+        tornado_ws.install()
+        assert tornado.websocket is module
+    """))
+
+
+def test_an_import_after_the_name_was_taken_out_gives_ours():
+    """C2: programs, and tests of theirs, delete it from ``sys.modules`` to import it anew."""
+    run_fresh(textwrap.dedent("""
+        import tornado_ws
+        tornado_ws.install()
+    """) + textwrap.dedent(FOUND) + textwrap.dedent("""
+        import sys
+        del sys.modules["tornado.websocket"], tornado.websocket
+        import tornado.websocket
+        assert tornado.websocket is module is sys.modules["tornado.websocket"]
+        assert module.WebSocketHandler is handler
+    """))
+
+
+def test_uninstall_leaves_no_trace_in_imports():
+    """C2: Tornado's own can be found, reloaded and imported anew again."""
+    run_fresh(textwrap.dedent("""
+        import sys
+        finders = list(sys.meta_path)
+        import tornado_ws
+        tornado_ws.install()
+        tornado_ws.install()
+        tornado_ws.uninstall()
+        tornado_ws.uninstall()
+        assert sys.meta_path == finders
+        try:
+            from importlib import reload
+        except ImportError:
+            pass
+        import tornado.websocket
+        stock = tornado.websocket
+        assert reload(stock) is stock
+        assert stock.WebSocketHandler.__mro__[1].__module__ == "tornado.web"
+        del sys.modules["tornado.websocket"], tornado.websocket
+        import tornado.websocket
+        assert tornado.websocket is not stock
+        assert tornado.websocket.WebSocketHandler.__mro__[1].__module__ == "tornado.web"
+    """))
+
+
+def test_install_again_after_another_was_put_there():
+    """C2: ours takes the place again, once; one `uninstall` undoes it all."""
+    run_fresh("""
+        import sys, tornado, tornado_ws, types, warnings
+        warnings.simplefilter("ignore", RuntimeWarning)
+        finders = list(sys.meta_path)
+        tornado_ws.install()
+        ours = tornado.websocket
+        sys.modules["tornado.websocket"] = tornado.websocket = types.ModuleType("another")
+        tornado_ws.install()
+        assert sys.modules["tornado.websocket"] is tornado.websocket is ours
+        tornado_ws.uninstall()
+        assert sys.meta_path == finders
+        assert tornado.websocket is not ours
     """)

@@ -2,11 +2,12 @@
 from __future__ import absolute_import, division, print_function
 
 import logging
+import struct
 import zlib
 
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
-from wire import close_frame, deflate, frame, h
+from wire import close_frame, deflate, frame, h, parse_frame
 
 from tornado_ws import websocket
 from tornado_ws._connection import protocol as _protocol
@@ -104,6 +105,15 @@ WRONG_DEFLATE = [
 ]
 
 
+def said_by(data):
+    """Return what on_close has of a wrong close frame: code and reason (C26)."""
+    parsed = parse_frame(data)
+    if data[:1] != b"\x88" or parsed is None or len(parsed[0].payload) < 2:
+        return None, None
+    code, reason = struct.unpack("!H", parsed[0].payload[:2])[0], parsed[0].payload[2:]
+    return code, u"why" if reason == b"why" else None
+
+
 class Limited(Noted, websocket.WebSocketHandler):
     max_message_size = LIMIT
 
@@ -135,9 +145,9 @@ class ViolationTest(WebSocketCase):
         payload[2:].decode("utf-8")
         self.assertEqual((yield peer.read_rest()), b"")
         peer.close()
-        yield until(lambda: ("close", None, None) in self.notes)
-        self.assertEqual([note for note in self.notes if note != ("message", "ab")],
-                         [("close", None, None)])
+        told = ("close",) + said_by(b"".join(pieces))
+        yield until(lambda: told in self.notes)
+        self.assertEqual([note for note in self.notes if note != ("message", "ab")], [told])
         lines = [entry for entry in self.log.entries if entry.logger == "tornado.general"]
         self.assertEqual([(entry.level, entry.traceback) for entry in lines],
                          [(logging.DEBUG, None)])
