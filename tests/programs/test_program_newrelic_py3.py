@@ -18,4 +18,4 @@ def test_newrelic_does_the_same_with_either_implementation(monkeypatch):
     with temporary_directory() as directory:
         tests = os.path.join(unpack_sdist("newrelic", directory), "tests")
         compare(["-o", "pythonpath=" + tests] + ARGUMENTS, os.path.join(tests, "framework_tornado"),
-                handler="_target_application.WebSocketHandler", fewest=40)
+                handler="_target_application.WebSocketHandler", fewest=27)
