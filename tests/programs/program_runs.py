@@ -169,15 +169,35 @@ def compare(arguments, where, handler, fewest, known_failures=(), races=NOTHING)
     assert swapped.report["versions"] == stock.report["versions"]
 
 
-def unpack_sdist(project, version, directory):
-    """Fetch the sdist of a project, unpack it, and return the path of its directory."""
+def installed_version(project):
+    """Return the version in which a project is installed."""
+    try:
+        from importlib.metadata import version
+    except ImportError:
+        from pkg_resources import get_distribution
+        return get_distribution(project).version
+    return version(project)
+
+
+def unpack_sdist(project, directory):
+    """Fetch the sdist of an installed project in the same version and unpack it.
+
+    Args:
+        project: The project's name.
+        directory: An empty directory.
+
+    Returns:
+        The path of the directory in it that holds what was in the sdist.
+    """
+    version = installed_version(project)
     status, output = timed_process.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", project,
          "--dest", directory, "%s==%s" % (project, version)],
         TIME_LIMIT, env=timed_process.UNCONSTRAINED)
     assert status == 0, "pip cannot fetch the sdist of %s %s:\n%s" % (project, version, output)
-    name = "%s-%s" % (project, version)
-    with tarfile.open(os.path.join(directory, name + ".tar.gz")) as archive:
+    archive_name, = os.listdir(directory)
+    with tarfile.open(os.path.join(directory, archive_name)) as archive:
+        name = archive.getnames()[0].split("/")[0]
         for member in archive.getmembers():
             assert member.name.split("/")[0] == name and ".." not in member.name.split("/")
         archive.extractall(directory, **_filter())

@@ -1,7 +1,6 @@
 """terminado, the terminals of Jupyter, with the tests that its sdist holds."""
 from __future__ import absolute_import, division, print_function
 
-import terminado
 from program_runs import compare, temporary_directory, unpack_sdist
 
 # A test leaves client connections open. Both modules warn of it, which makes a test fail: with
@@ -17,6 +16,6 @@ RACES = "."
 def test_terminado_does_the_same_with_either_implementation():
     """C2: terminals with clients over WebSockets, real shells at the other end."""
     with temporary_directory() as directory:
-        program = unpack_sdist("terminado", terminado.__version__, directory)
+        program = unpack_sdist("terminado", directory)
         compare(ARGUMENTS, program, handler="terminado.websocket.TermSocket", fewest=9,
                 races=RACES)
