@@ -27,7 +27,7 @@ def find_version():
 setup(
     name="tornado_ws",
     version=find_version(),
-    description="Tornado 4.3's websocket module, on every Tornado from 4.3 on and every Python",
+    description="Tornado 4.3's websocket module, on Tornado 4.3 to 6.6, Python 2.7 and 3.6+",
     long_description=read("README.rst"),
     long_description_content_type="text/x-rst",
     author="tornado_ws developers",
@@ -60,6 +60,8 @@ setup(
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Programming Language :: Python :: 3.15",
         "Programming Language :: Python :: Implementation :: CPython",
         "Topic :: Internet :: WWW/HTTP",
         "Topic :: Software Development :: Libraries :: Python Modules",

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tarfile
 
-OLD_PYTHONS = ["python2.7", "python3.6"]
+# The virtualenv that makes environments of these does not run on newer Pythons.
+OLD_PYTHONS = ["python2.7", "python3.6"] if sys.version_info < (3, 14) else []
 
 #: What makes an sdist one that can be tested.
 SDIST_FILES = [

@@ -3,8 +3,9 @@
     python .ci/summary.py RESULT STATUS ENVIRONMENT...
 
 ``RESULT`` is what ``tox --result-json`` wrote, ``STATUS`` the exit status of tox. Prints a line
-for each environment, what was skipped and why, and last ``N passed, N failed``. An environment
-that failed otherwise than by tests counts as one failure, and so does one that did not run.
+for each environment, the slowest first, what was skipped and why, and last ``N passed, N failed``.
+An environment that failed otherwise than by tests counts as one failure, and so does one that did
+not run.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -14,6 +15,8 @@ import os
 import subprocess
 import sys
 from xml.etree import ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 VERSIONS = """
 import sys
@@ -32,10 +35,10 @@ def read_tests(environment, skips):
 
     Args:
         environment: The name of the environment.
-        skips: A counter to which the skipped tests are added, as pairs of name and reason.
+        skips: A dict that counts the skipped tests, as pairs of name and reason.
     """
     counts = collections.Counter()
-    path = os.path.join(".tox", environment, "junit.xml")
+    path = os.path.join(ROOT, ".tox", environment, "junit.xml")
     if not os.path.exists(path):
         return counts
     for case in ElementTree.parse(path).iter("testcase"):
@@ -44,7 +47,8 @@ def read_tests(environment, skips):
             counts["failed"] += 1
         elif skipped is not None:
             counts["skipped"] += 1
-            skips[case.get("name"), skipped.get("message")] += 1
+            skip = (case.get("name"), skipped.get("message"))
+            skips[skip] = skips.get(skip, 0) + 1
         else:
             counts["passed"] += 1
     return counts
@@ -71,16 +75,18 @@ def main(path, status, *environments):
     """Prints the summary and returns the exit status."""
     results = read_results(path)
     total = collections.Counter()
-    skips = collections.Counter()
-    for name in environments:
-        result = results.get(name, {}).get("result", {})
+    skips = {}
+    seconds = {name: results.get(name, {}).get("result", {}).get("duration", 0)
+               for name in environments}
+    for name in sorted(environments, key=seconds.get, reverse=True):
+        success = results.get(name, {}).get("result", {}).get("success")
         counts = read_tests(name, skips)
-        if not result.get("success") and not counts["failed"]:
+        if not success and not counts["failed"]:
             counts["failed"] = 1
         total += counts
-        print("{:27} {:4}  {:5d} passed {:3d} failed {:3d} skipped {:5.0f} s  {}".format(
-            name, "ok" if result.get("success") else "FAIL", counts["passed"], counts["failed"],
-            counts["skipped"], result.get("duration", 0), describe(name)))
+        print("{:33} {:4}  {:5d} passed {:3d} failed {:3d} skipped {:5.0f} s  {}".format(
+            name, "ok" if success else "FAIL", counts["passed"], counts["failed"],
+            counts["skipped"], seconds[name], describe(name)))
     for (name, reason), times in sorted(skips.items()):
         print("skipped {} times: {}: {}".format(times, name, reason))
     if int(status) and not total["failed"]:

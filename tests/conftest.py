@@ -1,4 +1,4 @@
-"""What all tests share: which files are collected, how Hypothesis works, how coverage spreads.
+"""What all tests share: which run, on which loop, how Hypothesis works, how coverage spreads.
 
 Warnings are errors: see ``filterwarnings`` in ``setup.cfg``.
 """
@@ -6,8 +6,10 @@ from __future__ import absolute_import, division, print_function
 
 import os
 import pkgutil
+import platform
 import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 if sys.version_info < (3,):
@@ -63,3 +65,45 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 # Processes that tests start are measured as the tests are.
 if "COVERAGE_RCFILE" in os.environ:
     os.environ["COVERAGE_PROCESS_START"] = os.environ["COVERAGE_RCFILE"]
+
+# Which event loop IOLoops have: see ``tox.ini``.
+if "TORNADO_WS_LOOP" in os.environ:
+    asyncio = importlib.import_module("asyncio")  # which Python 2 lacks
+    if os.environ["TORNADO_WS_LOOP"] == "uvloop":
+        make_loop = importlib.import_module("uvloop").new_event_loop
+        asyncio.new_event_loop = asyncio.events.new_event_loop = make_loop
+    else:
+        # Tornado starts a thread for loops of this class: those of Windows, which cannot select.
+        asyncio.ProactorEventLoop = asyncio.SelectorEventLoop
+
+#: Marks of tests, and why those that have them cannot run here.
+REASONS = {}
+if platform.python_implementation() != "CPython":
+    REASONS["cpython"] = "it counts references or measures memory, as only CPython can"
+if os.environ.get("TORNADO_WS_LOOP") == "uvloop":
+    REASONS["asyncio_timers"] = "it counts the timers of asyncio's own loop"
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+CORE = tuple(os.path.join(TESTS, name, "") for name in ("unit", "property"))
+
+
+def is_of_core(item):
+    """Tells whether a test is one of the core's, and uses nothing of the installed Tornado."""
+    return str(item.fspath).startswith(CORE) and not any(
+        (getattr(thing, "__module__", None) or "").startswith("tornado.")
+        for thing in list(vars(item.module).values()))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the tests of the core where another cell has them; skips what cannot run here.
+
+    Tests that the command names run in any case.
+    """
+    for item in items:
+        for mark, reason in REASONS.items():
+            if item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+    named = config.getoption("file_or_dir") or config.getoption("keyword")
+    if os.environ.get("TORNADO_WS_CORE") == "elsewhere" and not named:
+        config.hook.pytest_deselected(items=[item for item in items if is_of_core(item)])
+        items[:] = [item for item in items if not is_of_core(item)]

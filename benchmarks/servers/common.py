@@ -47,7 +47,7 @@ def use_loop(name):
     """Makes the event loop of a module, uvloop, the one that this program gets."""
     if name is not None:
         asyncio = importlib.import_module("asyncio")  # which Python 2 lacks
-        asyncio.set_event_loop_policy(importlib.import_module(name).EventLoopPolicy())
+        asyncio.new_event_loop = importlib.import_module(name).new_event_loop  # IOLoops ask it
 
 
 def bind():

@@ -95,14 +95,9 @@ class OriginTest(DocsCase):
 
     @async_test
     async def test_a_refusal_is_told_in_the_log(self):
-        log = logging.getLogger("tornado.general")
-        level = log.level
-        log.setLevel(logging.DEBUG)
-        try:
-            with ExpectLog(log, "Cross origin websockets not allowed"):
-                self.assertEqual(await self.status("/ws", "https://evil.example"), 403)
-        finally:
-            log.setLevel(level)
+        with self.assertLogs("tornado.general", logging.DEBUG) as logged:
+            self.assertEqual(await self.status("/ws", "https://evil.example"), 403)
+        self.assertIn("Cross origin websockets not allowed", logged.output[0])
 
 
 class AuthenticationTest(DocsCase):

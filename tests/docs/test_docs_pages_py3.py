@@ -83,7 +83,7 @@ def test_the_versions_are_those_of_tox_ini():
     "page", [os.path.relpath(page, DOCS) for page in PAGES if os.path.basename(page) != OTHERS])
 def test_every_test_that_a_page_names_is_there(page):
     for name, inside in TEST_NAME.findall(read(DOCS, page)):
-        paths = glob.glob(os.path.join(ROOT, "tests", "*", name + ".py"))
+        paths = glob.glob(os.path.join(ROOT, "tests", "**", name + ".py"), recursive=True)
         if paths and inside:
             assert re.search(r"\b(class|def) %s\b" % inside, read(paths[0])), (name, inside)
         elif not paths:
@@ -91,7 +91,7 @@ def test_every_test_that_a_page_names_is_there(page):
 
 
 TESTS = set(re.findall(r"def (test_\w+)", "".join(
-    read(path) for path in glob.glob(os.path.join(ROOT, "tests", "*", "*.py")))))
+    read(path) for path in glob.glob(os.path.join(ROOT, "tests", "**", "*.py"), recursive=True))))
 
 
 def test_every_program_of_the_how_to_pages_is_shown_and_tested():

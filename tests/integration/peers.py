@@ -37,16 +37,22 @@ from tornado_ws import websocket
 TIMEOUT = float(os.environ.get("ASYNC_TEST_TIMEOUT", 60))
 """Seconds after which a test that hangs fails; no test depends on them."""
 
+EAGER_TURNS = 1000
+"""How many turns of the IOLoop `until` makes before it takes rests of a millisecond."""
+
 async_test = testing.gen_test(timeout=TIMEOUT)
 
 
 @gen.coroutine
 def until(condition):
-    """Turn the IOLoop until ``condition()`` is true, and return its value."""
-    value = condition()
+    """Turn the IOLoop until ``condition()`` is true, and return its value.
+
+    What takes long does not take the processor from tests that run at the same time.
+    """
+    value, turned = condition(), 0
     while not value:
-        yield gen.moment
-        value = condition()
+        yield gen.moment if turned < EAGER_TURNS else gen.sleep(0.001)
+        value, turned = condition(), turned + 1
     raise gen.Return(value)
 
 

@@ -191,6 +191,7 @@ def test_an_error_is_found_as_soon_as_its_byte_is_there(role, row):
     assert close_code_of(receive(connect_for(role, row), data[:enough])) == row.code
 
 
+@pytest.mark.cpython
 @EACH_ROW
 def test_a_failed_connection_is_freed_at_once(role, row):
     """C28: the error, with what Python 3 keeps in it, makes no cycle with the connection."""

@@ -163,6 +163,7 @@ def held(thing, seen=None):
     return size
 
 
+@pytest.mark.cpython
 def test_memory_is_measured_where_it_is_held():
     """The measure itself: it sees the payloads of all kinds of parts."""
     for part in (1, 100, 5000):
@@ -181,6 +182,7 @@ def test_memory_is_measured_where_it_is_held():
 STORED = b"\x00\x00\x00\xff\xff"  # an empty deflate block
 
 
+@pytest.mark.cpython
 @pytest.mark.parametrize("role, first, payload", [
     ("server", 0x01, b""), ("client", 0x02, b""), ("server", 0x02, b"x"), ("client", 0x01, b"x"),
     ("client", 0x41, b""), ("client", 0x42, STORED)])
@@ -232,6 +234,7 @@ def test_the_work_is_linear_in_the_number_of_fragments(payload):
     assert 3.5 * few < many < 4.5 * few
 
 
+@pytest.mark.cpython
 @EACH_ROLE
 @pytest.mark.parametrize("first", [0x82, 0x81, 0xc2, 0x02])
 def test_a_declared_length_allocates_nothing(role, first):
@@ -251,6 +254,7 @@ def test_a_declared_length_allocates_nothing(role, first):
     assert close_code_of(receive_parts(connection, byte_by_byte(head))) == 1009
 
 
+@pytest.mark.cpython
 @EACH_ROLE
 @pytest.mark.parametrize("end", ["error", "close", "discard"])
 def test_a_connection_at_its_end_holds_nothing_of_the_peer(role, end):
@@ -270,6 +274,7 @@ def test_a_connection_at_its_end_holds_nothing_of_the_peer(role, end):
     assert held(connection) < fresh + 500
 
 
+@pytest.mark.cpython
 @EACH_ROLE
 def test_a_bomb_is_refused_within_its_limit(role):
     """C36: whole, in fragments, after a message that fills the window (context takeover)."""
@@ -286,6 +291,7 @@ def test_a_bomb_is_refused_within_its_limit(role):
         assert held(connection) < 5000
 
 
+@pytest.mark.cpython
 @EACH_ROLE
 def test_a_message_at_the_limit_is_received_in_chunks(role):
     """C36: while it arrives, no more is held than what came of it, and an eighth."""

@@ -349,6 +349,7 @@ def test_what_zlib_holds_back_is_not_lost():
             assert b"".join(parts) == b"a" * size + b"b"
 
 
+@pytest.mark.cpython
 def test_a_bomb_costs_no_more_than_the_limit():
     """C36: memory use while refusing stays within the limit plus one chunk."""
     tracemalloc = pytest.importorskip("tracemalloc")

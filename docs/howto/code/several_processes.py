@@ -28,8 +28,10 @@ class Who(websocket.WebSocketHandler):
         self.clients.discard(self)
 
 
-async def stop(server):
-    """Takes no more connections, says goodbye and waits until the last one is gone."""
+async def stop_when(told, server):
+    """Once ``told``: takes no more connections, says goodbye, waits until the last one is gone."""
+    while not told:
+        await gen.sleep(0.1)
     server.stop()
     for client in list(Who.clients):
         client.close(1001, "the server stops")
@@ -44,9 +46,10 @@ def main(port, count):
     # From here on there are COUNT processes. Only now may there be an IOLoop.
     server = HTTPServer(Application([("/who", Who)]))
     server.add_sockets(sockets)
-    loop = IOLoop.current()
-    signal.signal(signal.SIGTERM, lambda *_: loop.add_callback_from_signal(stop, server))
-    loop.start()
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append("to stop"))
+    IOLoop.current().add_callback(stop_when, told, server)
+    IOLoop.current().start()
 
 
 if __name__ == "__main__":

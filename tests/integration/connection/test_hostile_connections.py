@@ -8,6 +8,7 @@ import gc
 import os
 import resource
 
+import pytest
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
 from tornado.concurrent import Future
@@ -15,6 +16,8 @@ from tornado.iostream import IOStream
 from wire import HANDSHAKE, close_frame, frame
 
 from tornado_ws import websocket
+
+pytestmark = [pytest.mark.cpython, pytest.mark.asyncio_timers]
 
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
 CONNECTIONS = 500 * SCALE

@@ -19,7 +19,6 @@ from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 from wire import accept_value, response_head
 
 from tornado_ws import websocket
-from tornado_ws._client import connection as _connection
 from tornado_ws._compat import http, rules
 
 SOON = 0.3  # seconds
