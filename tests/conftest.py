@@ -4,6 +4,7 @@ Warnings are errors: see ``filterwarnings`` in ``setup.cfg``.
 """
 from __future__ import absolute_import, division, print_function
 
+import importlib
 import os
 import pkgutil
 import platform
