@@ -1,8 +1,6 @@
 """The Futures of ``read_message``: a read that is cancelled takes no message."""
 from __future__ import absolute_import, division, print_function
 
-import functools
-
 from tornado_ws._compat import futures
 
 
@@ -16,19 +14,41 @@ class Read(futures.Future):
         give_back: Called with the message.
     """
 
-    give_back = None
+    __slots__ = ("give_back",)
 
     def __await__(self):
-        return futures.Waiting(functools.partial(_itself, self), self._undo)
+        return _Reading(self)
 
     __iter__ = __await__
 
-    def _undo(self):
-        if self.done() and not self.cancelled() and self.exception() is None:
-            give_back, self.give_back = self.give_back, None
-            if give_back is not None:
-                give_back(self.result())
 
+class _Reading(object):
+    """Waits for a `Read`: an iterator as for a coroutine, but without ``yield from``."""
 
-def _itself(future):
-    return future
+    __slots__ = ("_future", "_waits")
+
+    def __init__(self, future):
+        self._future = future
+        self._waits = False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        future = self._future
+        if self._waits or future.done():
+            raise StopIteration(future.result())
+        self._waits = True
+        future._asyncio_future_blocking = True
+        return future
+
+    def send(self, value):
+        """Go on; only None can be sent."""
+        return self.__next__()
+
+    def throw(self, *exc_info):
+        """Take what is raised in the one who waits; a message that has come goes back."""
+        future = self._future
+        if future.done() and not future.cancelled() and future.exception() is None:
+            future.give_back(future.result())
+        raise exc_info[1] if len(exc_info) > 1 and exc_info[1] is not None else exc_info[0]

@@ -94,20 +94,18 @@ def failure(future):
 
 
 class Waiting(object):
-    """What ``__await__`` of a Future gives that has something to do before or after it waits.
+    """What ``__await__`` of a Future gives that has something to do before it waits.
 
     An iterator, as for a coroutine, but without ``yield from``, which Python 2 cannot read.
 
     Args:
         begin: Called when the waiting begins; returns the Future to wait for, or None.
-        on_cancel: Called when the one who waits is cancelled.
     """
 
     _steps = None
 
-    def __init__(self, begin, on_cancel):
+    def __init__(self, begin):
         self._begin = begin
-        self._on_cancel = on_cancel
 
     def __iter__(self):
         return self
@@ -117,17 +115,8 @@ class Waiting(object):
             future = self._begin()
             if future is None:
                 raise StopIteration
-            self._steps = Future.__await__(future)
+            self._steps = future.__await__()
         return next(self._steps)
-
-    def send(self, value):
-        """Go on; only None can be sent."""
-        return self.__next__()
-
-    def throw(self, *exc_info):
-        """Take what is raised in the one who waits."""
-        self._on_cancel()
-        raise exc_info[1] if len(exc_info) > 1 and exc_info[1] is not None else exc_info[0]
 
 
 class Until(object):

@@ -9,7 +9,7 @@ from __future__ import absolute_import, division, print_function
 import asyncio
 import itertools
 import sys
-from asyncio.tasks import _enter_task, _leave_task
+from asyncio.tasks import _current_tasks
 
 from tornado_ws._compat.contexts import detached
 
@@ -122,19 +122,18 @@ class Starter(object):
         if task is None or task.done():
             task = self._spare = detached(_make_task, loop)
             self._unused = _count_references(task)
-        outer = asyncio.current_task(loop)
-        if outer is not None:
-            _leave_task(loop, outer)
-        _enter_task(loop, task)
+        outer = _current_tasks.get(loop)
+        _current_tasks[loop] = task
         yielded = self  # what no coroutine yields
         try:
             yielded = context.run(coroutine.send, None)
         except StopIteration:
             return None
         finally:
-            _leave_task(loop, task)
-            if outer is not None:
-                _enter_task(loop, outer)
+            if outer is None:
+                del _current_tasks[loop]
+            else:
+                _current_tasks[loop] = outer
             # Whoever refers to it may cancel it later, which must not hit another coroutine.
             if (yielded is not self or _count_references(task) > self._unused
                     or task._must_cancel):

@@ -27,6 +27,8 @@ from tornado_ws._errors import WebSocketClosedError
 
 CANCEL_NOTICE = 0.2  # seconds after which a loop that still runs was not ending
 
+_CoroutineType = tasks.CoroutineType
+_copy_context = contexts.copy_context
 _NEVER_SWALLOWED = (KeyboardInterrupt, SystemExit)
 
 
@@ -65,13 +67,20 @@ class Callbacks(object):
     # Into the application.
 
     def enter(self, function, *args):
-        """Call a function of ours, which calls the application, in the connection's context."""
+        """Call a function in the connection's context, and return what it returns.
+
+        What it fails with does not leave that context: one of Tornado's own kind may swallow it.
+        """
+        if loop.is_reentrant(self._io_loop):
+            self.run = self._run_reentrant
+        return self.run(self._guarded, function, args)
+
+    def _guarded(self, function, args):
         try:
-            if loop.is_reentrant(self._io_loop):
-                self.run = self._run_reentrant
-            self.run(function, *args)
+            return function(*args)
         except BaseException:
             self.failed(*sys.exc_info())
+            return None
 
     def _run_reentrant(self, function, *args):
         """Do what ``run`` does where a callback that runs the loop may be in that context."""
@@ -87,7 +96,7 @@ class Callbacks(object):
 
         Args, returns and raises as `settle`; it is not called in the connection's context.
         """
-        if type(result) is tasks.CoroutineType:
+        if type(result) is _CoroutineType:
             return self._unless_done(self._start(result, self._context))
         return self._unless_done(self.run(futures.as_future, result))
 
@@ -103,8 +112,9 @@ class Callbacks(object):
         Raises:
             BaseException: What a native coroutine failed with.
         """
-        if type(result) is tasks.CoroutineType:
-            return self._unless_done(self._start(result, contexts.copy_context()))
+        if type(result) is _CoroutineType:
+            future = self._start(result, _copy_context())
+            return future and self._unless_done(future)
         return self._unless_done(futures.as_future(result))
 
     def _unless_done(self, future):

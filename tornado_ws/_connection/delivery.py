@@ -166,7 +166,7 @@ class Delivery(object):
         transport.batching = transport.last = True
         transport.wrote = None
         try:
-            result = self._callbacks.run(function, *args)
+            result = self._callbacks.enter(function, *args)
             if result is not None:
                 native = type(result) is _CoroutineType
                 future = self._callbacks.settle_open(result)
@@ -187,34 +187,53 @@ class Delivery(object):
         stream = transport.stream
         if stream.socket is None:
             stream = _AlwaysOpen
-        left = len(events)
         transport.last = False
+        last = events.pop() if events else None
         for opcode, payload in events:
-            left -= 1
-            if not left:
-                transport.last = True
             transport.wrote = None
-            if opcode > OP_BINARY:
-                self._dispatch_control(opcode, payload, len(events) == 1)
-            elif self._hold:
-                self._enqueue(payload)
+            if opcode > OP_BINARY or self._hold:
+                self._dispatch_unusual(opcode, payload)
+            else:
+                try:
+                    result = handler.on_message(payload)
+                    if result is not None:
+                        self._await(result)
+                        result = None  # see `futures.failure`
+                except BaseException:
+                    result = None
+                    self._callbacks.failed(*sys.exc_info())
+            if self._failed or stream.socket is None:
+                return
+        if last is not None:
+            transport.last = True
+            transport.wrote = None
+            opcode, payload = last
+            if opcode > OP_BINARY or self._hold:
+                self._dispatch_unusual(opcode, payload, not events)
             else:
                 self._deliver(handler, payload)
-            if self._failed or stream.socket is None:
-                break
+
+    def _dispatch_unusual(self, opcode, payload, alone=False):
+        if opcode > OP_BINARY:
+            self._dispatch_control(opcode, payload, alone)
+        else:
+            self._enqueue(payload)
 
     def _deliver(self, handler, message):
         try:
             result = handler.on_message(message)
             if result is not None:
-                native = type(result) is _CoroutineType
-                future = self._callbacks.settle(result)
-                if future is not None:
-                    self._watch(future, self._serial[native or future is not result])
-                result = future = None  # see `futures.failure`
+                self._await(result)
+                result = None  # see `futures.failure`
         except BaseException:
-            result = future = None
+            result = None
             self._callbacks.failed(*sys.exc_info())
+
+    def _await(self, result):
+        native = type(result) is _CoroutineType
+        future = self._callbacks.settle(result)
+        if future is not None:
+            self._watch(future, self._serial[native or future is not result])
 
     def _watch(self, future, serial):
         """Take notice of a callback that is not done."""
@@ -284,6 +303,8 @@ class Delivery(object):
             self._protocol._handle_message(opcode, data)
             return
         self._protocol.notice_end(opcode, data)
+        if self.state == LOST:
+            return
         self.state = ENDING
         self._end = opcode, data
         self.attention = True

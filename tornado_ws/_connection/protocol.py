@@ -329,7 +329,13 @@ class WebSocketProtocol13(WebSocketProtocol):
             opcode, payload = encode_message(message, binary)
         if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
             return self._callbacks.call_in_loop(self._send_message, opcode, payload)
-        return self._send_message(opcode, payload)
+        if len(payload) >= LARGE_PIECE:
+            return self._send_message(opcode, payload)
+        try:
+            return self._transport.write(self._core.send_message(opcode, payload))
+        except StreamBufferFullError:
+            self._abort()
+            raise
 
     def _send_message(self, opcode, payload):
         if self.server_terminated or self.client_terminated:

@@ -73,13 +73,7 @@ class Transport(object):
         self._size_under_way = 0
         self._at_end = None       # what to do when all is sent
         self._timer = None
-        self._look_at_limit()
         contexts.detached(stream.set_close_callback, self._on_stream_close)
-
-    def _look_at_limit(self):
-        # Programs set it on the stream at any time.
-        self._limit = limit = self.stream.max_write_buffer_size
-        self._gather_limit = GATHER_LIMIT if limit is None else min(GATHER_LIMIT, limit)
 
     # Reading.
 
@@ -158,37 +152,39 @@ class Transport(object):
             StreamBufferFullError: More bytes would wait than the stream's
                 ``max_write_buffer_size``; these are not sent.
         """
-        if not self.gathered:
-            self._look_at_limit()
+        stream = self.stream
+        if (self._write_future is not None or stream.max_write_buffer_size is not None
+                or stream.socket is None):
+            return self._write_within_limit(data)
+        if self.batching:
+            if self.wrote is None:
+                now = self.last
+                self.wrote = _now() if now else 0
+            else:
+                now = self._has_lost_patience()
+        else:
+            turn = self._turn
+            now = self._turn_number != turn.number
+            if now:
+                turn.begin()
+                self._turn_number = turn.number
         unsent = self._unsent + len(data)
-        if (self._write_future is None and unsent < self._gather_limit
-                and self.stream.socket is not None and self._may_wait()):
-            self.gathered.append(data)
-            self._unsent = unsent
-            return self._written if self.batching and self._written else self._gather()
-        return self._write_now(data)
+        if now and not self.gathered:
+            return self._write_alone(data)
+        if now or unsent >= GATHER_LIMIT:
+            return self._write_now(data)
+        self.gathered.append(data)
+        self._unsent = unsent
+        return self._written or self._gather()
 
-    def _may_wait(self):
-        """Tell whether a write may be gathered with others that come soon."""
-        if not self.batching:
-            if self._turn_number != self._turn.number:
-                self._turn.begin()
-                self._turn_number = self._turn.number
-                return False
-            if not self._in_turn:
-                self._in_turn = True
-                self._turn.gathering.append(self)
-            return True
-        since = self.wrote
-        if since is None:
-            self.wrote = _now() if self.last else 0
-            return not self.last
+    def _has_lost_patience(self):
         now = _now()
-        if not since:
+        if not self.wrote:
             self.wrote = now
-        return now - (since or now) < PATIENCE
+        return now - self.wrote >= PATIENCE
 
     def _gather(self):
+        """Make the Future of what is gathered: one for a batch, else one for each write."""
         if self._gathering is None:
             self._gathering = Gathering(self)
         written = self._turn.make_written()
@@ -196,27 +192,49 @@ class Transport(object):
         written.set_result(None)
         if self.batching:
             self._written = written
+        elif not self._in_turn:
+            self._in_turn = True
+            self._turn.gathering.append(self)
         return written
 
-    def _write_now(self, data):
-        if self._limit is not None:
-            self._check_room(len(data))
-        self.gathered.append(data)
-        self._unsent += len(data)
+    def _write_alone(self, data):
+        """Send bytes at once; nothing waits before them."""
+        self._unsent = len(data)
+        self._send([data])
         if self._write_future is not None:
-            if self._gathering is None:
-                self._gathering = Gathering(self)
-            return self.wait(self._gathering)
-        self.flush()
-        if self._write_future is not None:
+            self._under_way = Gathering(self)
             return self.wait(self._under_way)
-        if self.stream.socket is None:
-            raise WebSocketClosedError("the connection is closed")
+        return self._done()
+
+    def _done(self):
         if not self.batching:
             return self._turn.make_done()
         if self._sent is None:
             self._sent = self._turn.make_done()
         return self._sent
+
+    def _write_now(self, data):
+        self.gathered.append(data)
+        self._unsent += len(data)
+        self.flush()
+        if self._write_future is not None:
+            return self.wait(self._under_way)
+        if self.stream.socket is None:
+            raise WebSocketClosedError("the connection is closed")
+        return self._done()
+
+    def _write_within_limit(self, data):
+        """Write to a stream that has a limit, that is writing, or that is closed."""
+        if self.stream.socket is None:
+            raise WebSocketClosedError("the connection is closed")
+        self._check_room(len(data))
+        if self._write_future is None:
+            return self._write_now(data)
+        self.gathered.append(data)
+        self._unsent += len(data)
+        if self._gathering is None:
+            self._gathering = Gathering(self)
+        return self.wait(self._gathering)
 
     def gather(self, data):
         """Add bytes that leave with the next write, or with the next `flush`."""
@@ -225,14 +243,16 @@ class Transport(object):
 
     def write_large(self, head, payload):
         """Send a frame in two pieces, which need not be joined; as `write` otherwise."""
-        self._look_at_limit()
+        if self.stream.socket is None:
+            raise WebSocketClosedError("the connection is closed")
         self._check_room(len(head) + len(payload))
-        self.gathered.append(head)
-        self._unsent += len(head)
-        return self._write_now(payload)
+        self.gather(head)
+        if self._write_future is None:
+            return self._write_now(payload)
+        return self._write_within_limit(payload)
 
     def _check_room(self, size):
-        limit = self._limit
+        limit = self.stream.max_write_buffer_size  # programs set it at any time
         if limit is not None and self._unsent + size > limit:
             raise StreamBufferFullError("more than max_write_buffer_size (%d bytes) would wait "
                                         "to be sent: the peer reads too slowly" % limit)

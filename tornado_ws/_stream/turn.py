@@ -78,6 +78,8 @@ class Written(futures.Future):
         gathering: The `Gathering`.
     """
 
+    __slots__ = ("gathering",)
+
     def result(self, *timeout):
         """Return None; raise ``WebSocketClosedError`` if the bytes were lost."""
         self.gathering.hand_over()
@@ -97,11 +99,11 @@ class Written(futures.Future):
         return None if error is None else (type(error), error, None)
 
     def __await__(self):
-        return futures.Waiting(self.gathering.begin_waiting, _nothing_to_undo)
-
-
-def _nothing_to_undo():
-    """Stand in for what is done when the one who waits is cancelled."""
+        gathering = self.gathering
+        transport = gathering.transport
+        if not gathering.lost and (transport is None or transport.batching):
+            return iter(())
+        return futures.Waiting(gathering.begin_waiting)
 
 
 class Turn(object):
