@@ -49,6 +49,13 @@ if tornado.version_info < (6,):
         def run(self, function, *args):
             return self._variables.run(self._call, function, *args)
 
+        def copy(self):
+            return self._variables.copy()
+
+    def without_handlers(context):
+        """Return a context in which exceptions get out: stack contexts may swallow them."""
+        return context._variables
+
     def request_context():
         """Return an object whose ``run(function, *args)`` calls in what is the context now."""
         return _RequestContext()
@@ -61,3 +68,7 @@ else:
     # Tornado >= 6.0: there is no other context than Python's.
     request_context = copy_context
     detached = _without_variables
+
+    def without_handlers(context):
+        """Return a context in which exceptions get out: this one."""
+        return context

@@ -97,7 +97,8 @@ class Callbacks(object):
         Args, returns and raises as `settle`; it is not called in the connection's context.
         """
         if type(result) is _CoroutineType:
-            return self._unless_done(self._start(result, self._context))
+            context = contexts.without_handlers(self._context)
+            return self._unless_done(self._start(result, context))
         return self._unless_done(self.run(futures.as_future, result))
 
     def settle(self, result):

@@ -7,7 +7,8 @@ The first parts are gathered in one buffer, which grows by an eighth when it is 
 end is the message, without a copy. As the parts do not pile up, the next message finds memory that
 the process has already; to get pages from the system costs more than to fill them. But what it
 has already it keeps: about one such message. So from `FIRST_BLOCK` bytes on the parts do pile up,
-to be joined in the end: of that, twice the size of the message, malloc gives all back. Small parts
+to be joined in the end: of that, twice the size of the message, malloc gives all back. What is
+inflated piles up too: of a message that is refused nothing is kept beyond the limit. Small parts
 are always gathered, or a million one-byte fragments would be a million objects.
 """
 from __future__ import absolute_import, division, print_function
@@ -107,7 +108,8 @@ class Message(object):
             if final:
                 return part
             self._block = io.BytesIO()
-        if len(part) < _SMALL_PART or (not self._parts and self.size <= FIRST_BLOCK):
+        if len(part) < _SMALL_PART or (self._inflate is None and not self._parts
+                                       and self.size <= FIRST_BLOCK):
             self._block.write(part)
         else:
             self._end_block()
