@@ -93,8 +93,33 @@ class WebSocketHandler(_handler.WebSocketHandler):
     _ws_protocol_class = WebSocketProtocol13
 
 
+class ReadQueue(object):
+    """What stands for the queue of a client's messages where Tornado has one (5.1 and later).
+
+    Args:
+        connection: The client connection.
+    """
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def get(self, timeout=None):
+        """Read the next message: as ``read_message``."""
+        return self._connection.read_message()
+
+    def qsize(self):
+        """Return how many messages wait to be read."""
+        return len(self._connection._ws_queue)
+
+    def empty(self):
+        """Tell whether none does."""
+        return not self._connection._ws_queue
+
+
 class WebSocketClientConnection(_client.WebSocketClientConnection):
     __doc__ = _client.WebSocketClientConnection.__doc__
+    if not _semantics.queue_is_deque:
+        read_queue = property(ReadQueue)
     _ws_semantics = _semantics
     _ws_protocol_class = WebSocketProtocol13
 

@@ -9,7 +9,7 @@ import collections
 import functools
 import numbers
 
-from tornado import httpclient
+from tornado import httpclient, web
 from tornado.log import app_log
 
 from tornado_ws._compat.futures import decided
@@ -58,8 +58,9 @@ _nowhere = object()
 
 class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
-        "allow_origin", "check_origin", "log_exception", "after_upgrade", "get_waits", "setting",
-        "ping_hook", "any_close_code", "any_key", "network_error", "timeout_error"])):
+        "allow_origin", "check_origin", "log_exception", "answer", "get_waits", "setting",
+        "ping_hook", "any_close_code", "any_key", "network_error", "timeout_error",
+        "queue_is_deque", "logs_handshake"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -71,9 +72,12 @@ class Semantics(collections.namedtuple("Semantics", [
         allow_origin: ``f(handler)`` -> whether the request's origin is allowed.
         check_origin: ``f(handler, origin)`` -> bool, what the handler's method does by default.
         log_exception: ``f(handler, *exc_info)``, logs the exception that a callback raised.
-        after_upgrade: ``f(handler)``, called when the 101 response has been written.
+        answer: ``f(handler)`` -> the bytes of the 101 response, which has its headers; empty if it
+            has written them.
         setting: ``f(handler, name)`` -> the value of a property that is a setting.
         ping_hook: ``f(handler)`` -> what is called with the data of a ping.
+        queue_is_deque: Whether a client's ``read_queue`` is the deque of what was not read yet.
+        logs_handshake: Whether the 101 response has its line in the access log.
         get_waits: Whether the Future from get is done only when the connection is closed.
         any_close_code: Whether close codes that RFC 6455 does not allow are sent, taken and
             echoed, and a long reason is cut; what cannot be sent at all closes with 1011.
@@ -96,7 +100,22 @@ def _check_origin(handler, origin):
 
 
 def _log_exception(handler, *exc_info):
-    app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
+    if type(handler).log_exception == web.RequestHandler.log_exception:
+        app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
+    else:
+        handler.log_exception(*exc_info)
+
+
+def _answer(handler):
+    fields = list(handler._headers.get_all())
+    cookies = getattr(handler, "_new_cookie", None) or {}
+    fields.extend(("Set-Cookie", cookie.OutputString(None)) for cookie in cookies.values())
+    head = handshake.encode_response(fields)
+    handler.set_status(101)
+    handler._auto_finish = False
+    if handler._ws_semantics.logs_handshake:
+        handler._log()
+    return head
 
 
 def _class_hook(name):
@@ -121,12 +140,14 @@ TORNADO_4_3 = Semantics(
     allow_origin=_allow_origin,
     check_origin=_check_origin,
     log_exception=_log_exception,
-    after_upgrade=lambda handler: None,
+    answer=_answer,
     get_waits=False,
     setting=class_setting,
     ping_hook=_class_hook("on_ping"),
     any_close_code=False,
     any_key=False,
+    queue_is_deque=True,
+    logs_handshake=True,
     network_error=lambda connection, error: error,
     timeout_error=lambda connection: httpclient.HTTPError(
         599, "Timeout before the WebSocket was open"),

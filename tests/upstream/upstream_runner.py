@@ -177,10 +177,10 @@ class RecordingResult(unittest.TestResult):
 def be_strict_about_warnings():
     """Make warnings errors, as Tornado's runner does; what is merely old matters in our code.
 
-    Older test files leave a connection open, of which C43 wants a warning.
+    Older test files leave a connection open, of which there is a warning.
     """
     warnings.simplefilter("error")
-    warnings.filterwarnings("ignore", message="unclosed WebSocketClientConnection to")
+    warnings.filterwarnings("ignore", message="Unclosed WebSocketClientConnection")
     warnings.simplefilter("ignore", ImportWarning)
     for category in (DeprecationWarning, PendingDeprecationWarning):
         warnings.simplefilter("ignore", category)

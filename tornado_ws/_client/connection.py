@@ -65,7 +65,9 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         self._ws_context = contexts.request_context()
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
-        self.read_queue = collections.deque()
+        self._ws_queue = collections.deque()
+        if self._ws_semantics.queue_is_deque:
+            self.read_queue = self._ws_queue
         self._on_message_callback = on_message_callback
         self._ws_waiters = collections.deque()  # (Future, whether it is an iteration's)
         self._ws_reads = 0             # in a row that were done at once
@@ -179,7 +181,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         delivery = self._ws_delivery = protocol.begin(self.stream, self._ws_context)
         self._ws_context = None
         self._ws_thread = protocol.thread
-        delivery.unread = self.read_queue
+        delivery.unread = self._ws_queue
         delivery.held = True
         future, self._ws_connect_future = self._ws_connect_future, None
         future.set_result(self)
@@ -223,7 +225,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         return future
 
     def _ws_read(self, iterating):
-        queue = self.read_queue
+        queue = self._ws_queue
         if queue and not self._ws_waiters:
             self._ws_reads += 1
             if iterating or self._ws_reads <= READS_IN_A_ROW:
@@ -246,7 +248,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
 
     def _ws_take(self):
         """Take the next message out of the queue."""
-        message = self.read_queue.popleft()
+        message = self._ws_queue.popleft()
         delivery = self._ws_delivery
         delivery.unread_bytes -= len(message)
         if delivery.attention:
@@ -255,17 +257,17 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
 
     def _ws_feed(self):
         """Give those who wait what there is."""
-        while self._ws_waiters and (self.read_queue or self._ws_closed):
+        while self._ws_waiters and (self._ws_queue or self._ws_closed):
             future, iterating = self._ws_waiters.popleft()
             if future.done():
                 continue  # cancelled
-            if self.read_queue:
+            if self._ws_queue:
                 future.set_result(self._ws_take())
             else:
                 _end_read(future, iterating)
 
     def _ws_give_back(self, message):
-        self.read_queue.appendleft(message)
+        self._ws_queue.appendleft(message)
         self._ws_delivery.unread_bytes += len(message)
         self._ws_feed()
 
@@ -278,12 +280,12 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
             self._ws_feed()
             return None
         waiters = self._ws_waiters
-        while waiters and not self.read_queue:
+        while waiters and not self._ws_queue:
             future, _ = waiters.popleft()
             if not future.done():  # else it was cancelled
                 future.set_result(message)
                 return None
-        queue, delivery = self.read_queue, self._ws_delivery
+        queue, delivery = self._ws_queue, self._ws_delivery
         if len(queue) >= READ_AHEAD_COUNT or delivery.unread_bytes >= READ_AHEAD_BYTES:
             delivery.attention = True
             if delivery.drops():

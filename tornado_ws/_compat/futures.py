@@ -46,6 +46,10 @@ else:
     _is_awaitable = inspect.isawaitable
 
 
+class TaskCancelled(CancelledError):
+    """A coroutine ended because somebody cancelled its Task, not by an error of its own."""
+
+
 def new_future(io_loop, kind=Future):
     """Make a Future of the installed Tornado's kind, or a subclass of it, for a loop."""
     return future_maker(io_loop, kind)()
@@ -83,7 +87,9 @@ def failure(future):
         A tuple as of ``sys.exc_info()``, or None for a success.
     """
     if future.cancelled():
-        return CancelledError, CancelledError("the Future was cancelled"), None
+        # A Task counts who asked for its cancellation: nobody if the coroutine raised it itself.
+        kind = TaskCancelled if getattr(future, "cancelling", int)() else CancelledError
+        return kind, kind("the Future was cancelled"), None
     error = future.exception()
     if error is None:
         return None

@@ -5,16 +5,35 @@ import operator
 import warnings
 
 import tornado
-from tornado.log import gen_log
+from tornado.log import app_log, gen_log
 
 from tornado_ws._compat import http
 from tornado_ws._compat.futures import decided
 
 
-def _finish_at_upgrade(handler):
-    handler._finished = True
-    handler._log()
-    handler.on_finish()
+def _answer_as_response(handler):
+    """Send the 101 the way of any response, which overrides and instrumentation take part in."""
+    handler.set_status(101)
+    connection = handler.request.connection
+    # What Tornado does to a connection after its last response is not for this one: it would say
+    # "Connection: close" and close it (no_keep_alive), or have Nagle's algorithm back.
+    connection._disconnect_on_finish = False
+    connection._finish_request = _nothing_to_finish
+    try:
+        handler.finish()
+    except BaseException:
+        if handler._headers_written:
+            connection.detach().close()  # too late for another response; Tornado logs the error
+        raise
+    return b""
+
+
+def _nothing_to_finish(future=None):
+    """Stand in for what ends a request on a connection that goes on as a WebSocket."""
+
+
+def _log_error(handler, *exc_info):
+    app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
 
 
 def _log_exception(handler, *exc_info):
@@ -106,12 +125,12 @@ def installed_rules():
     if version >= (4, 5):
         # Tornado >= 4.5: on_message may be a coroutine, and messages wait for it; the 101 is a
         # finished response, logged like any other; pings have settings.
-        rules.update(serial_messages=True, after_upgrade=_finish_at_upgrade, setting=getattr,
+        rules.update(serial_messages=True, answer=_answer_as_response, setting=getattr,
                      ping_hook=operator.attrgetter("on_ping"),
                      ping_timeout=_generous_ping_timeout)
     if version >= (5, 1):
         # Tornado >= 5.1: the same for open; errors go through the handler's log_exception.
-        rules.update(serial_open=True, log_exception=_log_exception)
+        rules.update(serial_open=True, log_exception=_log_exception, queue_is_deque=False)
     if version >= (6,):
         # Tornado >= 6.0: get() is a coroutine that ends with the connection.
         rules.update(get_waits=True)

@@ -76,6 +76,18 @@ class _Task(asyncio.Task):
         """Return the callback's own coroutine."""
         return self._coro._coroutine
 
+    if not hasattr(asyncio.Task, "cancelling"):
+        # Python < 3.11: nobody counts.
+        _cancelled = 0
+
+        def cancel(self, *args, **kwargs):
+            self._cancelled += 1
+            return super(_Task, self).cancel(*args, **kwargs)
+
+        def cancelling(self):
+            """Return how often it was asked to be cancelled."""
+            return self._cancelled
+
 
 def _make_task(loop):
     task = _Task(_Steps(), loop=loop)

@@ -145,7 +145,7 @@ class Callbacks(object):
             gen_log.debug("A callback wrote to a connection that was closed meanwhile")
         else:
             owner.fail_callback()
-            if isinstance(error, futures.CancelledError):
+            if isinstance(error, futures.TaskCancelled):
                 self._note_cancellation(owner.path)
             else:
                 self._log(owner, typ, error, traceback)

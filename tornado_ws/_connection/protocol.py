@@ -160,7 +160,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         if stream.closed():  # the client left during prepare
             self._core.discard()
             return
-        self._transport.gather(head)
+        if head:
+            self._transport.gather(head)
         self._delivery.open(handler._ws_serial_open, handler._ws_open, self)
 
     def _select_subprotocol(self, offered):

@@ -145,7 +145,7 @@ class WebSocketHandler(web.RequestHandler):
 
         Returns:
             ``(head, stream)``: the bytes of the whole 101 response, with what the application
-            set, and the IOStream.
+            set, unless they are on their way already, and the IOStream.
 
         Raises:
             ValueError: A header cannot be sent.
@@ -154,12 +154,7 @@ class WebSocketHandler(web.RequestHandler):
             self.set_header(name, value)
         self.clear_header("Content-Type")
         self.clear_header("Content-Length")
-        fields = list(self._headers.get_all())
-        cookies = getattr(self, "_new_cookie", None) or {}
-        fields.extend(("Set-Cookie", cookie.OutputString(None)) for cookie in cookies.values())
-        head = handshake.encode_response(fields)
-        self.set_status(101)
-        self._auto_finish = False
+        head = self._ws_semantics.answer(self)
         self.stream = self.request.connection.detach()
         return head, self.stream
 
@@ -170,7 +165,6 @@ class WebSocketHandler(web.RequestHandler):
     def _ws_open(self, protocol):
         self.ws_connection = self._ws_protocol = protocol
         self._ws_thread = protocol.thread
-        self._ws_semantics.after_upgrade(self)
         self._ws_opened = True
         return self.open(*self.open_args, **self.open_kwargs)
 
@@ -376,6 +370,11 @@ class WebSocketHandler(web.RequestHandler):
 
     def _ws_log_exception(self, *exc_info):
         self._ws_semantics.log_exception(self, *exc_info)
+
+    def _break_cycles(self):
+        # Tornado's: called when a response is finished, and a 101 is when it has been written.
+        if self.get_status() != 101 or self._on_close_called:
+            super(WebSocketHandler, self)._break_cycles()
 
     def send_error(self, *args, **kwargs):
         """Answer with an error, or drop the connection if it is a WebSocket already."""

@@ -74,6 +74,12 @@ class Transport(object):
         self._at_end = None       # what to do when all is sent
         self._timer = None
         contexts.detached(stream.set_close_callback, self._on_stream_close)
+        if not stream.closed() and stream.writing():
+            # What HTTP has written leaves first; a write of nothing is done when it has.
+            self._under_way = Gathering(self)
+            self._write([b""])
+            if self._write_future is None:
+                self._under_way = None
 
     # Reading.
 

@@ -126,18 +126,13 @@ class ErrorCase(WebSocketCase):
         yield turns(10)
         gc.collect()
         yield turns(2)
-        yield self.check_entries(path, count)
-        self.witness.send(frame(0x81, b"works"))
-        self.assertEqual((yield self.witness.read_frame()), (0x81, b"works"))
-
-    @gen.coroutine
-    def check_entries(self, path, count):
-        """Check that what is logged of the error are so many lines, with path and traceback."""
         entries = self.claim_logs("tornado.application")
         self.assertEqual(len(entries), count, entries)
         for entry in entries:
             self.assertIn(path, entry.message)
             self.assertIn(self.words, entry.traceback)
+        self.witness.send(frame(0x81, b"works"))
+        self.assertEqual((yield self.witness.read_frame()), (0x81, b"works"))
 
     @gen.coroutine
     def check_closed(self, callback, way, data):
