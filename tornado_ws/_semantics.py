@@ -9,9 +9,9 @@ import collections
 import functools
 import numbers
 
-from tornado import httpclient, web
-from tornado.log import app_log
+from tornado import httpclient
 
+from tornado_ws._compat import rules
 from tornado_ws._compat.futures import decided
 from tornado_ws._sansio import handshake
 
@@ -60,7 +60,7 @@ class Semantics(collections.namedtuple("Semantics", [
         "serial_messages", "serial_open", "default_message_limit", "ping_timeout", "versions",
         "allow_origin", "check_origin", "log_exception", "answer", "get_waits", "setting",
         "ping_hook", "any_close_code", "any_key", "network_error", "timeout_error",
-        "queue_is_deque", "logs_handshake"])):
+        "queue_is_deque"])):
     """What depends on the Tornado that is followed.
 
     Attributes:
@@ -77,7 +77,6 @@ class Semantics(collections.namedtuple("Semantics", [
         setting: ``f(handler, name)`` -> the value of a property that is a setting.
         ping_hook: ``f(handler)`` -> what is called with the data of a ping.
         queue_is_deque: Whether a client's ``read_queue`` is the deque of what was not read yet.
-        logs_handshake: Whether the 101 response has its line in the access log.
         get_waits: Whether the Future from get is done only when the connection is closed.
         any_close_code: Whether close codes that RFC 6455 does not allow are sent, taken and
             echoed, and a long reason is cut; what cannot be sent at all closes with 1011.
@@ -99,13 +98,6 @@ def _check_origin(handler, origin):
     return handshake.same_origin(origin, handler.request.headers.get("Host", ""))
 
 
-def _log_exception(handler, *exc_info):
-    if type(handler).log_exception == web.RequestHandler.log_exception:
-        app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
-    else:
-        handler.log_exception(*exc_info)
-
-
 def _answer(handler):
     fields = list(handler._headers.get_all())
     cookies = getattr(handler, "_new_cookie", None) or {}
@@ -113,8 +105,7 @@ def _answer(handler):
     head = handshake.encode_response(fields)
     handler.set_status(101)
     handler._auto_finish = False
-    if handler._ws_semantics.logs_handshake:
-        handler._log()
+    rules.log_handshake(handler)
     return head
 
 
@@ -139,7 +130,7 @@ TORNADO_4_3 = Semantics(
     versions=handshake.SERVER_VERSIONS,
     allow_origin=_allow_origin,
     check_origin=_check_origin,
-    log_exception=_log_exception,
+    log_exception=rules.log_callback_error,
     answer=_answer,
     get_waits=False,
     setting=class_setting,
@@ -147,7 +138,6 @@ TORNADO_4_3 = Semantics(
     any_close_code=False,
     any_key=False,
     queue_is_deque=True,
-    logs_handshake=True,
     network_error=lambda connection, error: error,
     timeout_error=lambda connection: httpclient.HTTPError(
         599, "Timeout before the WebSocket was open"),

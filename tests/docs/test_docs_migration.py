@@ -312,19 +312,3 @@ class StockNoLimitSettingTest(NoLimitSettingTest):
             self.assertEqual(answer.done() and answer.result() is not None, version < (5, 1))
             client.protocol.stream.close()
             yield answer
-
-
-class UnclosedTest(MigrationCase, testing.AsyncHTTPTestCase):
-    """A client that nobody closed."""
-
-    module = ours
-
-    @async_test
-    def test_it_warns(self):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            client = yield ours.websocket_connect(self.url("/length"))
-            del client
-            yield self.turn()
-            gc.collect()
-        self.assertIn("ResourceWarning", [warning.category.__name__ for warning in caught])

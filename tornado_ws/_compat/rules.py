@@ -5,6 +5,7 @@ import operator
 import warnings
 
 import tornado
+from tornado import web
 from tornado.log import app_log, gen_log
 
 from tornado_ws._compat import http
@@ -34,6 +35,30 @@ def _nothing_to_finish(future=None):
 
 def _log_error(handler, *exc_info):
     app_log.error("Uncaught exception in %s", handler.request.path, exc_info=exc_info)
+
+
+if tornado.version_info < (5, 1):
+    # Tornado < 5.1: errors of callbacks are logged, whatever log_exception does.
+    log_callback_error = _log_error
+else:
+    # Tornado >= 5.1: they go through log_exception, of which error trackers make use.
+    def log_callback_error(handler, *exc_info):
+        """Log what a callback failed with, as a program on this Tornado expects it."""
+        if type(handler).log_exception == web.RequestHandler.log_exception:
+            _log_error(handler, *exc_info)
+        else:
+            handler.log_exception(*exc_info)
+
+
+if tornado.version_info < (4, 5):
+    # Tornado < 4.5: a 101 leaves no line.
+    def log_handshake(handler):
+        """Write the 101's line into the access log, if a program on this Tornado expects it."""
+else:
+    # Tornado >= 4.5: it is a response like any other.
+    def log_handshake(handler):
+        """Write the 101's line into the access log, if a program on this Tornado expects it."""
+        handler._log()
 
 
 def _log_exception(handler, *exc_info):

@@ -369,7 +369,10 @@ class WebSocketHandler(web.RequestHandler):
         return self._ws_semantics.ping_hook(self)(data)
 
     def _ws_log_exception(self, *exc_info):
-        self._ws_semantics.log_exception(self, *exc_info)
+        if self._on_close_called:  # an error of on_close goes there on every Tornado
+            self.log_exception(*exc_info)
+        else:
+            self._ws_semantics.log_exception(self, *exc_info)
 
     def _break_cycles(self):
         # Tornado's: called when a response is finished, and a 101 is when it has been written.

@@ -50,7 +50,8 @@ TORNADO_4_3 = Rules(
 def installed_rules(version):
     rules = TORNADO_4_3
     if version >= (4, 5):
-        rules = rules._replace(serial_messages=True, limit=10 * MIB, logs_handshake=True, ends_request=True,
+        rules = rules._replace(serial_messages=True, limit=10 * MIB, logs_handshake=True,
+                               ends_request=True,
                                default_timeout=lambda interval: max(3 * interval, 30))
     if version >= (5, 1):
         rules = rules._replace(serial_open=True, own_log_exception=True)
@@ -298,7 +299,8 @@ class _Tests(object):
 class ImportTest(_Tests, RulesCase):
     websocket = websocket
     # What 4.3 does not have, and who moves from a later Tornado by changing the import would miss.
-    rules = TORNADO_4_3._replace(logs_handshake=True, own_log_exception=True)
+    rules = TORNADO_4_3._replace(logs_handshake=tornado.version_info >= (4, 5),
+                                 own_log_exception=tornado.version_info >= (5, 1))
 
 
 class InstalledTest(_Tests, RulesCase):
