@@ -6,8 +6,8 @@ never awaited either, which ``filterwarnings = error`` of ``setup.cfg`` would tu
 from __future__ import absolute_import, division, print_function
 
 import asyncio
-import logging
 import errno
+import logging
 import sys
 import unittest
 

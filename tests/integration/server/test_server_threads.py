@@ -4,7 +4,9 @@ from __future__ import absolute_import, division, print_function
 import threading
 
 from peers import Noted, WebSocketCase, async_test, each, until, with_rows
-from tornado import gen
+from tornado import gen, testing, web
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from wire import close_frame, frame
 
 from tornado_ws import websocket
@@ -182,3 +184,145 @@ class ThreadTest(WebSocketCase):
         self.assertEqual((yield peer.read_frame()), (0x88, b"\x0f\xa0"))
         peer.send(close_frame(4000))
         self.assertEqual((yield peer.read_rest()), b"")
+
+    @async_test
+    def test_c17_the_message_is_taken_at_the_call(self):
+        """C17: what the thread does to its bytearray or dict afterwards changes nothing."""
+        peer = yield self.open_raw(Plain)
+        handler = self.handler
+
+        def write():
+            data, fields = bytearray(b"first"), {"n": 1}
+            outcomes = [handler.write_message(data, binary=True), handler.write_message(fields)]
+            data[:] = b"other"
+            fields["n"] = 2
+            return [outcome.result(WAIT) for outcome in outcomes]
+
+        caller = Caller(write)
+        caller.start()
+        self.assertEqual((yield peer.read_frame()), (0x82, b"first"))
+        self.assertEqual((yield peer.read_frame()), (0x81, b'{"n": 1}'))
+        yield until(lambda: caller.over)
+        caller.join()
+        self.assertIsNone(caller.error)
+
+    @each(("number", 5), ("list", [1]), ("none", None), ("surrogates", u"\ud800"))
+    @async_test
+    def test_c17_a_wrong_message_fails_at_the_call(self, message):
+        """C17: TypeError and UnicodeEncodeError are raised in the thread, and nothing is sent."""
+        peer = yield self.open_raw(Plain)
+        handler = self.handler
+        caller = yield self.call(lambda: handler.write_message(message))
+        self.assertIsInstance(caller.error, (TypeError, UnicodeEncodeError))
+        handler.write_message(u"next")
+        self.assertEqual((yield peer.read_frame()), (0x81, b"next"))
+
+    @async_test
+    def test_c17_a_cancelled_call_is_not_made(self):
+        """C17: ``cancel()`` before the loop got to it; nothing is sent, nothing logged."""
+        peer = yield self.open_raw(Plain)
+        handler = self.handler
+        callers = [Caller(lambda: handler.write_message(u"never")),
+                   Caller(lambda: handler.write_message(u"sent"))]
+        for caller in callers:
+            caller.start()
+            caller.join()  # the loop stands still meanwhile
+        self.assertTrue(callers[0].result.cancel())
+        self.assertTrue(callers[0].result.cancelled())
+        self.assertEqual((yield peer.read_frame()), (0x81, b"sent"))
+        yield until(callers[1].result.done)
+        self.assertIsNone(callers[1].result.exception(WAIT))
+        self.assertFalse(callers[1].result.cancel())
+
+    @async_test
+    def test_c17_a_write_that_fails_later(self):
+        """C17: the result of a write that was under way when the connection ended."""
+        yield self.open_raw(Plain, receive_buffer=4096)
+        handler = self.handler
+        caller = Caller(lambda: handler.write_message(b"x" * 20000000, binary=True))
+        caller.start()
+        caller.join()
+        yield until(lambda: handler.ws_connection._wire_bytes_out > 20000000)
+        handler.stream.close()
+        yield until(caller.result.done)
+        self.assertIsInstance(caller.result.exception(WAIT), websocket.WebSocketClosedError)
+
+
+class LoopTest(WebSocketCase):
+
+    @async_test
+    def test_c17_a_loop_that_runs_in_another_thread_now(self):
+        """C17: the thread that runs the loop now is its own, whoever ran it first."""
+        yield self.open_raw(Plain)
+        handler, outcomes = self.handler, []
+
+        def look():
+            outcomes.append(handler.ws_connection._callbacks.is_elsewhere())
+
+        look()
+        caller = Caller(look)
+        caller.start()
+        yield until(lambda: caller.over)
+        caller.join()
+        self.assertEqual(outcomes, [False, True])
+
+    def test_c17_a_loop_that_nobody_runs(self):
+        """C17: whoever calls is its own; a closed loop fails the call."""
+        handlers, got = [], []
+
+        class Handler(websocket.WebSocketHandler):
+            def open(self):
+                handlers.append(self)
+
+        @gen.coroutine
+        def connect():
+            server = HTTPServer(web.Application([("/", Handler)]))
+            sock, port = testing.bind_unused_port()
+            server.add_sockets([sock])
+            conn = yield websocket.websocket_connect("ws://127.0.0.1:%d/" % port)
+            raise gen.Return((conn, server))
+
+        @gen.coroutine
+        def read():
+            got.append((yield conn.read_message()))
+            conn.close()
+            got.append((yield conn.read_message()))
+            server.stop()
+
+        io_loop = IOLoop(make_current=False)
+        conn, server = io_loop.run_sync(connect)
+        handler = handlers.pop()
+        caller = Caller(lambda: handler.write_message(u"while nobody runs it"))
+        caller.start()
+        caller.join()
+        self.assertIsNone(caller.error)
+        io_loop.run_sync(read)
+        self.assertEqual(got, [u"while nobody runs it", None])
+
+    def test_c17_a_closed_loop(self):
+        """C17: it fails the call, in any thread."""
+        handlers = []
+
+        class Handler(websocket.WebSocketHandler):
+            def open(self):
+                handlers.append(self)
+
+        @gen.coroutine
+        def connect():
+            server = HTTPServer(web.Application([("/", Handler)]))
+            sock, port = testing.bind_unused_port()
+            server.add_sockets([sock])
+            conn = yield websocket.websocket_connect("ws://127.0.0.1:%d/" % port)
+            server.stop()
+            raise gen.Return(conn)
+
+        io_loop = IOLoop(make_current=False)
+        conn = io_loop.run_sync(connect)
+        io_loop.close(all_fds=True)
+        handler = handlers.pop()
+        for _ in range(2):
+            with self.assertRaises(websocket.WebSocketClosedError):
+                handler.write_message(u"too late")
+        with self.assertRaises(websocket.WebSocketClosedError):
+            handler.ws_connection._callbacks.call_in_loop(len, u"").result(WAIT)
+        conn.protocol = None
