@@ -159,9 +159,10 @@ class Transport(object):
                 ``max_write_buffer_size``; these are not sent.
         """
         stream = self.stream
-        if (self._write_future is not None or stream.max_write_buffer_size is not None
-                or stream.socket is None):
-            return self._write_within_limit(data)
+        if self._write_future is not None or stream.socket is None:
+            return self._write_behind(data)
+        if stream.max_write_buffer_size is not None:
+            self._check_room(len(data))
         if self.batching:
             if self.wrote is None:
                 now = self.last
@@ -229,13 +230,11 @@ class Transport(object):
             raise WebSocketClosedError("the connection is closed")
         return self._done()
 
-    def _write_within_limit(self, data):
-        """Write to a stream that has a limit, that is writing, or that is closed."""
+    def _write_behind(self, data):
+        """Gather bytes behind those of which the stream is still writing."""
         if self.stream.socket is None:
             raise WebSocketClosedError("the connection is closed")
         self._check_room(len(data))
-        if self._write_future is None:
-            return self._write_now(data)
         self.gathered.append(data)
         self._unsent += len(data)
         if self._gathering is None:
@@ -255,7 +254,7 @@ class Transport(object):
         self.gather(head)
         if self._write_future is None:
             return self._write_now(payload)
-        return self._write_within_limit(payload)
+        return self._write_behind(payload)
 
     def _check_room(self, size):
         limit = self.stream.max_write_buffer_size  # programs set it at any time
