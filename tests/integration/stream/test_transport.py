@@ -118,6 +118,9 @@ class ClosedStream(object):
     def set_close_callback(self, callback):
         self.tell = callback
 
+    def closed(self):
+        return True
+
     def read_bytes(self, size, partial):
         future = futures.new_future(self.io_loop)
         future.set_exception(StreamClosedError())
