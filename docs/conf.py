@@ -27,6 +27,8 @@ from tornado_ws import websocket
 # What is documented elsewhere. There are no links to it, so that a build needs no network.
 nitpick_ignore = [("py:exc", name) for name in (
     "HTTPError", "StreamBufferFullError", "HandshakeError")]
+# What only the package's own modules use is described in its docstrings.
+nitpick_ignore += [("py:obj", "Delivery"), ("py:obj", "_compat.contexts.request_context")]
 nitpick_ignore_regex = [("py:.*", r"tornado\.(?!websocket_ws).*")]
 
 html_theme = "furo"

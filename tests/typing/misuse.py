@@ -26,6 +26,8 @@ class WrongHandler(WebSocketHandler):
         self.ping(5)  # type: ignore[arg-type]
         self.close("1000")  # type: ignore[arg-type]
         self.close(reason=b"bye")  # type: ignore[arg-type]
+        self.write_message(message).result("5")  # type: ignore[arg-type]
+        self.close().result("5")  # type: ignore[arg-type]
         self.ws_connection.write_message("x")  # type: ignore[union-attr]
         self.close_code + 1  # type: ignore[operator]
 

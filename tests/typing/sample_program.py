@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent import futures
-from typing import Any, cast
+from typing import Any
 
 import tornado.websocket
 from tornado import gen, httpclient, httpserver, netutil, web
@@ -87,16 +86,15 @@ class EchoHandler(WebSocketHandler):
         elif message == "from a thread":
             threading.Thread(target=self.work).start()
         elif isinstance(message, bytes):
-            future = self.write_message(bytearray(message), binary=True)
-            assert_type(future, Future[None])
+            future: Future[None] = self.write_message(bytearray(message), binary=True)
             await future
         else:
             self.ping("are you there")
             await self.write_message(message)
 
     def work(self) -> None:
-        result = self.write_message("done by another thread")
-        cast("futures.Future[None]", result).result(timeout=5)
+        self.ping(b"from a thread").result(timeout=5)
+        self.write_message("done by another thread").result(timeout=5)
 
     @gen.coroutine
     def on_ping(self, data: bytes) -> Any:
@@ -108,6 +106,20 @@ class LoudClient(WebSocketClientConnection):
 
     def on_message(self, message: Message | None) -> Any:
         return super().on_message(message.upper() if message is not None else None)
+
+    def write_message(self, message: Any, binary: bool = False) -> Future[None]:
+        return super().write_message(message, binary)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        super().close(code, reason)
+
+
+def leave(conn: WebSocketClientConnection) -> None:
+    """Say goodbye, from another thread than the loop's."""
+    call = conn.write_message("leaving")
+    if not call.cancel():
+        call.result(timeout=5)
+    conn.close(code=1000, reason="bye").result(timeout=5)
 
 
 async def chat(base: str) -> list[Message]:
@@ -122,8 +134,9 @@ async def chat(base: str) -> list[Message]:
     message = await conn.read_message()
     assert_type(message, str | bytes | None)
     assert message is not None
-    conn.close(code=1000, reason="bye")
-    assert await conn.read_message() is None
+    await asyncio.to_thread(leave, conn)
+    while await conn.read_message() is not None:
+        pass
     assert_type(conn.selected_subprotocol, str | None)
     assert_type(conn.close_code, int | None)
     return [message]
