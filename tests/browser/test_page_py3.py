@@ -186,7 +186,7 @@ class WatchedEcho(demo.Echo):
 
     def watch(self):
         if self.protocol._core.bytes_missing:
-            self.protocol.hold_reading(True)
+            self.protocol._transport.pause()
             self.notes.append("in the middle")
         elif "close" not in self.notes:
             self.stream.io_loop.add_callback(self.watch)
@@ -240,7 +240,7 @@ def test_reload_in_the_middle_of_a_message(browser, page):
         wait.until(lambda browser: "in the middle" in first.notes)
         browser.refresh()
         echo.wait_for_state("open")
-        server.loop.add_callback(first.protocol.hold_reading, False)
+        server.loop.add_callback(first.protocol._transport.resume)
         wait.until(lambda browser: "close" in first.notes)
         echo.say("still there?")
         echo.wait_for_line(u"\u2193", "still there\\?", ".*")

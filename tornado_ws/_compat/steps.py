@@ -150,5 +150,8 @@ class Starter(object):
             if (yielded is not self or _count_references(task) > self._unused
                     or task._must_cancel):
                 self._spare = None
+        if task.done():
+            # The coroutine has run the loop, in which the unused Task has ended.
+            task = detached(_make_task, loop)
         task._coro.take(coroutine, context, yielded)
         return task

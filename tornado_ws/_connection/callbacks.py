@@ -46,12 +46,13 @@ class Callbacks(object):
         thread: See `threads.thread_of`.
     """
 
-    __slots__ = ("run", "thread", "_io_loop", "_owner", "_context", "_start")
+    __slots__ = ("run", "thread", "_io_loop", "_owner", "_context", "_start", "_raised")
 
     def __init__(self, io_loop, owner, context):
         self.thread = threads.thread_of(io_loop)
         self._io_loop = io_loop
         self._owner = owner
+        self._raised = None
         self._start = loop.local_to(io_loop, tasks.Starter).start
         self._context = context
         self.run = context.run
@@ -139,6 +140,9 @@ class Callbacks(object):
             BaseException: The error itself, if it must not be swallowed.
         """
         owner = self._owner
+        if error is self._raised:
+            self._raised = None
+            raise error
         if owner is None:
             gen_log.debug("A callback failed after the connection's end was told: %r", error)
         elif isinstance(error, WebSocketClosedError) and owner.is_closing():
@@ -150,6 +154,7 @@ class Callbacks(object):
             else:
                 self._log(owner, typ, error, traceback)
         if isinstance(error, _NEVER_SWALLOWED):
+            self._raised = error  # it comes by here once more, on its way out
             raise error
 
     def _note_cancellation(self, path):
