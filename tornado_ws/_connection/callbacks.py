@@ -151,6 +151,9 @@ class Callbacks(object):
             owner.fail_callback()
             if isinstance(error, futures.TaskCancelled):
                 self._note_cancellation(owner.path)
+            elif isinstance(error, _NEVER_SWALLOWED):
+                # It may have come by a signal; who raised it, or the interpreter, says so.
+                gen_log.debug("%r in a callback of %s", error, owner.path)
             else:
                 self._log(owner, typ, error, traceback)
         if isinstance(error, _NEVER_SWALLOWED):
