@@ -73,7 +73,7 @@ def test_a_bomb_takes_the_limit_and_one_chunk(role, limit, opcode, peak, tracema
 
 @EACH_ROLE
 @pytest.mark.parametrize("opcode", [1, 2])
-def test_a_large_message_is_held_once(role, opcode, peak):
+def test_a_large_message_is_held_once(role, opcode, peak, tracemalloc):
     """C36: with an eighth more and what is in work; a text is once more its characters."""
     size, step = 8 << 20, 4 * CHUNK
     data = frame_for(role, 0x80 | opcode, b"x" * size)
