@@ -25,7 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = os.path.dirname(os.path.realpath(tornado_ws.__file__))
 TORNADO = os.path.dirname(os.path.realpath(tornado.websocket.__file__))
 
-TIME_LIMIT = 240
+TIME_LIMIT = 150
+ATTEMPTS = 3  # of a run that does not end in time: Bokeh 1.3's client may wait for ever under load
 """Seconds after which a run is killed."""
 
 REPETITIONS = 5
@@ -104,8 +105,11 @@ def run_tests(swapped, arguments, where):
         environment["PYTHONPATH"] = os.pathsep.join(path)
         command = [sys.executable] + (["-m", "tornado_ws", "run"] if swapped else []) + [
             "-m", "pytest", "--junitxml", os.path.join(directory, "junit.xml")]
-        status, output = timed_process.run(
-            command + OPTIONS + arguments, TIME_LIMIT, cwd=where, env=environment)
+        for _ in range(ATTEMPTS):
+            status, output = timed_process.run(
+                command + OPTIONS + arguments, TIME_LIMIT, cwd=where, env=environment)
+            if status in (0, 1):
+                break
         assert status in (0, 1), "exit status %d\n%s" % (status, output)
         return Run(directory, output)
 
