@@ -26,8 +26,10 @@ OURS = os.path.dirname(os.path.realpath(tornado_ws.__file__))
 TORNADO = os.path.dirname(os.path.realpath(tornado.websocket.__file__))
 
 TIME_LIMIT = 150
-ATTEMPTS = 3  # of a run that does not end in time: Bokeh 1.3's client may wait for ever under load
 """Seconds after which a run is killed."""
+
+ATTEMPTS = 3
+"""How often a run is made that does not end in time: under load Bokeh 1.3's client may hang."""
 
 REPETITIONS = 5
 """How often a test that lost a race is run again."""
