@@ -297,6 +297,7 @@ class LoopTest(WebSocketCase):
         caller.join()
         self.assertIsNone(caller.error)
         io_loop.run_sync(read)
+        io_loop.close(all_fds=True)
         self.assertEqual(got, [u"while nobody runs it", None])
 
     def test_c17_a_closed_loop(self):
