@@ -14,7 +14,7 @@ state     what comes in       a read-ahead that      once nothing waits for a ca
 ========  ==================  =====================  ===========================================
 OPEN      is delivered        pauses reading; after  reading goes on
                               our own close frame,
-                              drops what comes
+                              drops what comes then
 ENDING    is dropped: a       cannot be              what ended it is handled: the close frame is
           close frame or an                          answered, the error gets its close frame
           error came before                          (after `END_GRACE` in any case)
@@ -55,6 +55,14 @@ class _AlwaysOpen(object):
     """Stands in for a stream that was closed before."""
 
     socket = True
+
+
+class _Nobody(object):
+    """Stands in for the handler once a message was dropped: better an early end than a gap."""
+
+    @staticmethod
+    def on_message(message):
+        """Drop a message."""
 
 
 class Delivery(object):
@@ -283,7 +291,7 @@ class Delivery(object):
 
     def _deliver_queue(self):
         self._hold = False
-        transport, handler, queue = self.transport, self._handler, self._queue
+        transport, handler, queue = self.transport, self._protocol.handler, self._queue
         transport.last = False
         for _ in range(min(BATCH_EVENTS, len(queue))):
             message = queue.popleft()
@@ -383,8 +391,10 @@ class Delivery(object):
                 or self._queue_bytes + self.unread_bytes >= READ_AHEAD_BYTES)
 
     def drops(self):
-        """Tell whether a message that cannot be delivered now is dropped: C25, C42."""
-        return self._protocol.server_terminated and self.state == OPEN and self.is_full()
+        """Tell whether a message that cannot be delivered now is dropped, and all after it."""
+        if self._protocol.server_terminated and self.state == OPEN and self.is_full():
+            self._handler = _Nobody
+        return self._handler is _Nobody
 
     def _enqueue(self, message):
         if self.drops():

@@ -35,6 +35,23 @@ class BoundsTest(ClientCase):
         self.assertIs((yield conn.read_message()), None)
 
     @async_test
+    def test_c42_after_our_close_no_gap(self):
+        """C42: after the first message that is dropped none comes any more, though there is room."""
+        conn, peer = yield self.open()
+        conn.close(1000)
+        peer.send(*[frame(0x81, b"%d" % i, None) for i in range(1000)])
+        yield until(lambda: conn.protocol is None and len(conn.read_queue) >= 256)
+        got = []
+        for _ in range(100):
+            got.append((yield conn.read_message()))
+        peer.send(*[frame(0x81, b"%d" % i, None) for i in range(1000, 1100)])
+        peer.send(close_frame(1000, b"", None))
+        while got[-1] is not None:
+            got.append((yield conn.read_message()))
+        self.assertEqual(got[:-1], [u"%d" % i for i in range(_delivery.READ_AHEAD_COUNT)])
+        self.assertEqual(conn.close_code, 1000)
+
+    @async_test
     def test_c42_by_bytes(self):
         """C42: few large messages are as much as many small ones."""
         conn, peer = yield self.open()

@@ -187,6 +187,25 @@ class FlowTest(WebSocketCase):
         yield self.check_drop(lambda peer: peer.reset())
 
     @async_test
+    def test_c25_after_our_close_no_gap(self):
+        """C25: after the first message that is dropped none is delivered, though there is room."""
+        self.patch(_delivery, "READ_AHEAD_COUNT", 8)
+        peer = yield self.open_raw(self.waiting)
+        peer.send(frame(0x81, b"0"))
+        yield until(lambda: self.notes)
+        self.handler.close(1000)
+        peer.send(*[frame(0x81, b"%d" % i) for i in range(1, 20)])
+        peer.send(frame(0x89, b"seen"))
+        self.assertEqual((yield peer.read_frame()), (0x88, h("03e8")))
+        self.assertEqual((yield peer.read_frame()), (0x8A, b"seen"))
+        self._app.gate.set_result(None)
+        yield until(lambda: ("end", "8") in self.notes)
+        peer.send(frame(0x81, b"later"), close_frame(1000))
+        yield peer.read_rest()
+        self.assertEqual([note[1] for note in self.notes if note[0] == "begin"],
+                         ["%d" % i for i in range(9)])
+
+    @async_test
     def test_c21_drop_with_messages_waiting(self):
         """C21: what was received before a drop is delivered, then on_close() is called."""
         peer = yield self.open_waiting()
