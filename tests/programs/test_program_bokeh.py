@@ -4,7 +4,7 @@ from __future__ import absolute_import, division, print_function
 import os
 
 import bokeh
-from program_runs import compare, temporary_directory
+from program_runs import compare, one_at_a_time, temporary_directory
 
 ARGUMENTS = ["--pyargs", "bokeh.server.tests", "bokeh.server.views.tests", "bokeh.client.tests",
              "bokeh.tests.test_client_server",
@@ -20,6 +20,6 @@ RACES = r"test__lifecycle_hooks|\.TestCallbackGroup\."
 
 def test_bokeh_does_the_same_with_either_implementation():
     """C2, C41: the tests of its server and client, which the installed package holds."""
-    with temporary_directory() as directory:
+    with one_at_a_time("bokeh"), temporary_directory() as directory:
         compare(ARGUMENTS, directory, handler="bokeh.server.views.ws.WSHandler", fewest=142,
                 known_failures=KNOWN_FAILURES, races=RACES)
