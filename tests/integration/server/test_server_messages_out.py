@@ -11,6 +11,7 @@ from tornado.concurrent import Future
 from wire import close_frame, frame, h
 
 from tornado_ws import websocket
+from tornado_ws._stream import transport as _transport
 
 MEGABYTE = 1024 * 1024
 BIG = b"x" * (2 * MEGABYTE)
@@ -294,6 +295,10 @@ class CountingSocket(object):
 
 
 class BatchTest(WebSocketCase):
+
+    def setUp(self):
+        super(BatchTest, self).setUp()
+        self.patch(_transport, "PATIENCE", 60)  # of a machine that has other work
 
     def counted(self, handler_class):
         """Return a handler class whose sends are counted in ``sends``."""
