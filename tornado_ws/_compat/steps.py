@@ -6,12 +6,12 @@ from then on. A spare Task that nobody needs ends by itself in the next turn of 
 """
 from __future__ import absolute_import, division, print_function
 
-import asyncio
 import itertools
 import sys
 from asyncio.tasks import _current_tasks
 
 from tornado_ws._compat.contexts import detached
+from tornado_ws._compat.counted import CountedTask
 
 
 class _Steps(object):
@@ -71,22 +71,10 @@ class _Steps(object):
         return getattr(self._coroutine, name)
 
 
-class _Task(asyncio.Task):
+class _Task(CountedTask):
     def get_coro(self):
         """Return the callback's own coroutine."""
         return self._coro._coroutine
-
-    if not hasattr(asyncio.Task, "cancelling"):
-        # Python < 3.11: nobody counts.
-        _cancelled = 0
-
-        def cancel(self, *args, **kwargs):
-            self._cancelled += 1
-            return super(_Task, self).cancel(*args, **kwargs)
-
-        def cancelling(self):
-            """Return how often it was asked to be cancelled."""
-            return self._cancelled
 
 
 def _make_task(loop):

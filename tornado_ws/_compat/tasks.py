@@ -6,6 +6,7 @@ which is the one that was current in the first step.
 """
 from __future__ import absolute_import, division, print_function
 
+import functools
 import sys
 
 import tornado
@@ -20,8 +21,8 @@ else:
     # Python >= 3.
     from types import CoroutineType  # noqa: F401 (it is exported)
 
-if tornado.version_info < (5,) or sys.version_info < (3, 7):
-    # Tornado < 5.0 or Python < 3.7: Tornado runs coroutines.
+if tornado.version_info < (5,) or sys.version_info < (3,):
+    # Tornado < 5.0, or Python 2: Tornado runs coroutines.
     class Starter(object):
         """Starts the coroutines of one loop's connections.
 
@@ -46,6 +47,21 @@ if tornado.version_info < (5,) or sys.version_info < (3, 7):
                 BaseException: What the coroutine raised.
             """
             return context.run(as_future, coroutine)
+elif sys.version_info < (3, 7):
+    # Python 3.6: no context variables, in which a step by hand would have to be taken.
+    from tornado_ws._compat.counted import CountedTask
+
+    class Starter(object):
+        """The same: starts coroutines."""
+
+        def __init__(self, io_loop):
+            self._make_task = functools.partial(CountedTask, loop=io_loop.asyncio_loop)
+
+        def start(self, coroutine, context):
+            """Have a coroutine take its first step in the next turn, in a Task of its own."""
+            task = context.run(self._make_task, coroutine)
+            task._log_destroy_pending = False
+            return task
 elif sys.version_info < (3, 12):
     # Python 3.7-3.11: Tasks cannot start eagerly.
     from tornado_ws._compat.steps import Starter

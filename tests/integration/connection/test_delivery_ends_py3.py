@@ -225,5 +225,7 @@ class PingTest(EndCase):
         yield turns(50)
         self.assertLess(len(self.notes), delivery.READ_AHEAD_COUNT + delivery.BATCH_EVENTS + 2)
         self.gate.set_result(None)
-        yield until(lambda: self.notes[-1] == ("message", "x"))
-        self.assertEqual(self.notes[1:-1], [("ping", data) for data in pings])
+        yield until(lambda: len(self.notes) == len(pings) + 2)
+        # A coroutine's first step comes later where Tornado or Python < 3.7 takes it.
+        self.assertIn(("message", "x"), self.notes)
+        self.assertEqual([data for kind, data in self.notes[1:] if kind == "ping"], pings)

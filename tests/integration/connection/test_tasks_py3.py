@@ -217,6 +217,9 @@ class OwnTaskTest(TaskCase):
     @async_test
     def test_c19_base_exception(self, waits):
         """C19: a BaseException out of a coroutine ends the connection; nothing comes after it."""
+        if waits and sys.version_info < (3, 8):
+            self.skipTest("there asyncio lets it out of the loop")
+
         async def on_message(self, message):
             self.note(message)
             if waits:
