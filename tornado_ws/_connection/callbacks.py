@@ -13,7 +13,8 @@ own from then on, which ends with it, so that nothing of it is left for the next
 
 *Guard.* Whatever goes wrong in a callback, or in the library on its behalf, ends up in `failed`:
 this connection is failed first, then the error is logged, then the application is told; no other
-connection notices, and what must not be swallowed is raised again.
+connection notices. What must not be swallowed is raised by the loop, in a turn of its own: not every
+loop survives that a socket's handler raises.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -21,6 +22,7 @@ import sys
 
 from tornado.concurrent import is_future
 from tornado.log import app_log, gen_log
+from tornado.util import raise_exc_info
 
 from tornado_ws._compat import contexts, futures, loop, tasks, threads
 from tornado_ws._errors import WebSocketClosedError
@@ -46,13 +48,12 @@ class Callbacks(object):
         thread: See `threads.thread_of`.
     """
 
-    __slots__ = ("run", "thread", "_io_loop", "_owner", "_context", "_start", "_raised")
+    __slots__ = ("run", "thread", "_io_loop", "_owner", "_context", "_start")
 
     def __init__(self, io_loop, owner, context):
         self.thread = threads.thread_of(io_loop)
         self._io_loop = io_loop
         self._owner = owner
-        self._raised = None
         self._start = loop.local_to(io_loop, tasks.Starter).start
         self._context = context
         self.run = context.run
@@ -130,19 +131,14 @@ class Callbacks(object):
 
     # The guard.
 
-    def failed(self, typ, error, traceback):
-        """Take what a callback, or the library on its behalf, failed with.
+    def failed(self, typ, error, traceback, raised=False):
+        """Take what a callback, or the library on its behalf, failed with. Never raises.
 
         Args:
             typ, error, traceback: As of ``sys.exc_info()``.
-
-        Raises:
-            BaseException: The error itself, if it must not be swallowed.
+            raised: Whether the loop has been told of it already.
         """
         owner = self._owner
-        if error is self._raised:
-            self._raised = None
-            raise error
         if owner is None:
             gen_log.debug("A callback failed after the connection's end was told: %r", error)
         elif isinstance(error, WebSocketClosedError) and owner.is_closing():
@@ -156,9 +152,9 @@ class Callbacks(object):
                 gen_log.debug("%r in a callback of %s", error, owner.path)
             else:
                 self._log(owner, typ, error, traceback)
-        if isinstance(error, _NEVER_SWALLOWED):
-            self._raised = error  # it comes by here once more, on its way out
-            raise error
+        if isinstance(error, _NEVER_SWALLOWED) and not raised:
+            # By a timer: Tornado 4.3 forgets callbacks that would come after one that raises.
+            loop.call_later(self._io_loop, 0, raise_exc_info, (typ, error, traceback))
 
     def _note_cancellation(self, path):
         # At the end of a loop everything is cancelled, and nobody has to know.

@@ -30,6 +30,7 @@ finds its own connection at rest: what comes meanwhile is kept until it returns.
 from __future__ import absolute_import, division, print_function
 
 import collections
+import functools
 import sys
 
 from tornado.log import gen_log
@@ -278,16 +279,8 @@ class Delivery(object):
     def _check(self, future):
         failure = futures.failure(future)
         if failure is not None:
-            self._callbacks.enter(self._fail_with, failure)
-
-    def _fail_with(self, failure):
-        if isinstance(failure[1], Exception):
-            self._callbacks.failed(*failure)
-            return
-        try:
-            self._callbacks.failed(*failure)
-        except (KeyboardInterrupt, SystemExit):
-            pass  # the Task has raised it already
+            # What a Task must not swallow it has raised itself.
+            self._callbacks.enter(functools.partial(self._callbacks.failed, raised=True), *failure)
 
     def _deliver_queue(self):
         self._hold = False
