@@ -290,8 +290,10 @@ class ThreadTest(ClientCase):
         """C43: the connection stays open, and is served."""
         conn, peer = yield self.open()
         self.connections.remove(conn)
-        holder = [conn]
+        holder, protocol = [conn], conn.protocol
         del conn
         yield self.call(holder.pop)
         peer.send(frame(0x89, b"x", None))
         self.assertEqual((yield peer.read_frame()), (0x8A, b"x"))
+        peer.close()
+        yield until(protocol.is_closing)
