@@ -1,4 +1,5 @@
 """The programs in ``docs/howto/code`` do what the pages say."""
+import asyncio
 import logging
 import os
 import signal
@@ -13,7 +14,9 @@ import flow_control
 import keepalive
 import origins
 import pytest
+import start
 import subprotocols
+import tornado
 from docs_case_py3 import DOCS, DocsCase, async_test, until
 from double_tests import DoubleTest, WrongPeerTest
 from tornado import gen
@@ -24,6 +27,10 @@ from tornado.iostream import IOStream
 from tornado.testing import ExpectLog, bind_unused_port
 
 from tornado_ws import websocket
+
+needs_asyncio_run = pytest.mark.skipif(
+    not hasattr(asyncio, "run") or tornado.version_info < (5, 0),
+    reason="asyncio.run is not for it")
 
 DoubleTest.runTest = WrongPeerTest.runTest = None  # pytest makes an instance without a test
 
@@ -293,6 +300,49 @@ def server():
     process.communicate()
 
 
+class StartTest(DocsCase):
+    """The program of ``migrate.rst`` that starts with asyncio.run."""
+
+    page = start
+
+    @async_test
+    async def test_echo(self):
+        async with websocket.websocket_connect(self.url("/echo")) as conn:
+            await conn.write_message("hello")
+            self.assertEqual(await conn.read_message(), "hello")
+
+
+@needs_asyncio_run
+def test_it_starts_with_asyncio_run():
+    """It listens, and Ctrl-C ends it."""
+    listener, port = bind_unused_port()
+    listener.close()
+    program = os.path.join(DOCS, "howto", "code", "start.py")
+    code = "import sys; source = open(sys.argv[1]).read().replace('8888', sys.argv[2]);" \
+           "exec(compile(source, 'start.py', 'exec'), {'__name__': '__main__'})"
+    process = subprocess.Popen([sys.executable, "-c", code, program, str(port)],
+                               stderr=subprocess.PIPE)
+
+    async def converse():
+        while True:
+            try:
+                conn = await websocket.websocket_connect("ws://127.0.0.1:%d/echo" % port)
+                break
+            except OSError:
+                assert process.poll() is None
+                await gen.sleep(0.01)
+        conn.close()
+        assert await conn.read_message() is None
+
+    loop = IOLoop(make_current=False)
+    loop.run_sync(converse, timeout=60)
+    loop.close()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors.splitlines()[-1] == b"KeyboardInterrupt"
+
+
+@needs_asyncio_run
 def test_several_processes(server):
     process, port = server
 
@@ -312,11 +362,12 @@ def test_several_processes(server):
             pids.setdefault(answer["pid"], conn)
             if pids[answer["pid"]] is not conn:
                 conn.close()
+                assert await conn.read_message() is None
         os.killpg(process.pid, signal.SIGTERM)
         for conn in pids.values():
             assert await conn.read_message() is None
             assert (conn.close_code, conn.close_reason) == (1001, "the server stops")
-        assert process.wait(60) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM  # the one that forked the others
 
     loop = IOLoop(make_current=False)
     loop.run_sync(converse, timeout=60)

@@ -2,6 +2,7 @@
 
 Collected where ``TORNADO_WS_DOCS`` is set: it is the directory of what was built.
 """
+import ast
 import configparser
 import glob
 import inspect
@@ -11,9 +12,11 @@ import re
 import zlib
 
 import pytest
+import tornado
 from babel.messages.pofile import read_po
 from docs_case_py3 import DOCS
 
+import tornado_ws
 from tornado_ws import websocket
 
 ROOT = os.path.join(DOCS, "..")
@@ -94,13 +97,71 @@ TESTS = set(re.findall(r"def (test_\w+)", "".join(
     read(path) for path in glob.glob(os.path.join(ROOT, "tests", "**", "*.py"), recursive=True))))
 
 
-def test_every_program_of_the_how_to_pages_is_shown_and_tested():
+def test_every_program_of_a_page_is_shown_and_tested():
     shown = "".join(read(page) for page in PAGES)
-    tests = "".join(read(path) for path in glob.glob(os.path.join(ROOT, "tests", "docs", "*.py")))
-    for path in glob.glob(os.path.join(DOCS, "howto", "code", "*.py")):
+    tests = "".join(
+        read(path) for path in glob.glob(os.path.join(ROOT, "tests", "*", "test_*.py")))
+    programs = glob.glob(os.path.join(DOCS, "*", "code", "*.*"))
+    assert len(programs) > 20
+    for path in programs:
         name = os.path.basename(path)
         assert "literalinclude:: code/" + name in shown, name
-        assert re.search(r"\b%s\b" % name[:-3], tests), name
+        assert re.search(r"\b%s\b" % re.sub(r"\.py$", "", name), tests), name
+
+
+def lines_of_the_source():
+    """Gives the texts of all log lines, warnings and refusals of the package."""
+    for path in glob.glob(os.path.join(os.path.dirname(websocket.__file__), "**", "*.py"),
+                          recursive=True):
+        for node in ast.walk(ast.parse(read(path))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            arguments = [ast.unparse(argument) for argument in node.args]
+            logs = re.match(r"(gen_log|app_log|warnings)\.", called) or any(
+                re.match(r"(gen_log|app_log)\.", argument) for argument in arguments)
+            server = os.path.basename(path) in ("handler.py", "handshake.py")
+            if logs or called == "HandshakeError" and server:
+                texts = [part.value for argument in node.args for part in ast.walk(argument)
+                         if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                assert texts, (path, ast.unparse(node))
+                yield re.sub(r"%[sdr]", "...", texts[0])
+
+
+#: Those of ``check_response``, which no server logs: a client raises them.
+OF_A_CLIENT = re.compile(r"Upgrade must be|Connection must be|Sec-WebSocket-Accept|subprotocol|"
+                         r"more than one|extension|permessage-deflate was")
+
+
+def test_every_line_of_the_log_is_on_the_page():
+    page = " ".join(read(DOCS, "operations", "logging.rst").split())
+    shown = set(re.findall(r"``([^`]*)``", page))
+    lines = {line for line in lines_of_the_source() if not OF_A_CLIENT.match(line)} - {"..."}
+    assert len(lines) > 15
+    lines = {line + ": ... is ..." if "Missing" in line else line for line in lines}
+    assert lines - shown == set()
+
+
+def test_answers_quote_what_is_there():
+    """What ``answers.rst`` has in an entry's first line is in our source, Tornado's or others'."""
+    source = "".join(
+        re.sub(r'"\s*(%.*)?\n\s*"', "", read(path)) for package in (tornado, tornado_ws)
+        for path in glob.glob(os.path.join(package.__path__[0], "**", "*.py"), recursive=True))
+    source = re.sub(r"%[sdr]", "...", source)
+    page = read(DOCS, "answers.rst")
+    quoted = set()
+    for entry in re.findall(r"^(\S.*)\n    \S", page, re.M):
+        quoted.update(re.findall(r"``(.*?)``", entry))
+    assert len(quoted) > 50
+    unknown = {text for text in quoted if text not in source and not re.match(ELSEWHERE, text)}
+    assert unknown == set()
+
+
+#: Numbers, and what Python, OpenSSL, the kernel and old Tornados say.
+ELSEWHERE = (r"\d+$|WRONG_VERSION|UNKNOWN_PROTOCOL|record layer|CERTIFICATE_VERIFY|HTTP 599|"
+             r"Connection refused|Address already|Too many open|Future exception|Task exception|"
+             r"There is no current|coroutine|BufferError|RuntimeError|\w+Warning|A callback of|"
+             r"a text message")
 
 
 def read_catalogue(*parts):

@@ -5,6 +5,7 @@ These run where mypy is installed.
 from __future__ import absolute_import, division, print_function
 
 import os
+import re
 import subprocess
 import sys
 
@@ -36,6 +37,21 @@ def test_programs_of_users_are_checked_strictly(run):
         "-m", "mypy", "--config-file", os.path.join(PROJECT, "setup.cfg"), "--strict",
         os.path.join(HERE, "sample_program.py"), os.path.join(HERE, "misuse.py"))
     assert code == 0, output
+
+
+def test_what_migrate_rst_tells_a_type_checker(run):
+    """After ``install()``: with the ``if`` the types are ours, without it they are Tornado's."""
+    page = os.path.join(PROJECT, "docs", "howto", "code", "typed.py")
+    with open(page) as file:
+        source = file.read()
+    ours, theirs = re.findall(r"^    (from .* import websocket)$", source, re.M)
+    without = source.replace(ours, theirs)
+    assert without != source
+    for arguments, expected in [([page], 0), (["-c", without], 1)]:
+        code, output = run("-m", "mypy", "--config-file", os.path.join(PROJECT, "setup.cfg"),
+                           "--strict", *arguments)
+        assert code == expected, output
+    assert "__aenter__" in output
 
 
 def test_the_stubs_say_what_the_package_has(run):

@@ -2,13 +2,13 @@
 
     python several_processes.py PORT COUNT
 """
+import asyncio
 import os
 import signal
 import sys
 
-from tornado import gen, process
+from tornado import process
 from tornado.httpserver import HTTPServer
-from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -28,28 +28,25 @@ class Who(websocket.WebSocketHandler):
         self.clients.discard(self)
 
 
-async def stop_when(told, server):
-    """Once ``told``: takes no more connections, says goodbye, waits until the last one is gone."""
-    while not told:
-        await gen.sleep(0.1)
+async def serve(sockets):
+    """Serves until SIGTERM; then says goodbye, and waits until the last client is gone."""
+    server = HTTPServer(Application([("/who", Who)]))
+    server.add_sockets(sockets)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
     server.stop()
     for client in list(Who.clients):
         client.close(1001, "the server stops")
     while Who.clients:  # 5 seconds at most: then a client is dropped
-        await gen.sleep(0.05)
-    IOLoop.current().stop()
+        await asyncio.sleep(0.05)
 
 
 def main(port, count):
     sockets = bind_sockets(port, "127.0.0.1")
     process.fork_processes(count, max_restarts=0)
-    # From here on there are COUNT processes. Only now may there be an IOLoop.
-    server = HTTPServer(Application([("/who", Who)]))
-    server.add_sockets(sockets)
-    told = []
-    signal.signal(signal.SIGTERM, lambda *_: told.append("to stop"))
-    IOLoop.current().add_callback(stop_when, told, server)
-    IOLoop.current().start()
+    # From here on there are COUNT processes. Only now may there be a loop.
+    asyncio.run(serve(sockets))
 
 
 if __name__ == "__main__":

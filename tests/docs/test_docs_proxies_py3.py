@@ -1,0 +1,247 @@
+"""``docs/operations/code/haproxy.cfg``, in a real haproxy, in front of two servers.
+
+Collected by ``tox -e docs``, not in every cell.
+"""
+import asyncio
+import csv
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import origins
+import pytest
+from docs_case_py3 import DOCS, async_test
+from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
+from tornado.httpserver import HTTPServer
+from tornado.testing import AsyncTestCase, bind_unused_port
+from tornado.web import RequestHandler
+
+from tornado_ws import websocket
+
+CODE = os.path.join(DOCS, "operations", "code")
+HAPROXY = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+REQUIRED = os.environ.get("TORNADO_WS_REQUIRE_ALL") == "1"
+
+pytestmark = pytest.mark.skipif(HAPROXY is None and not REQUIRED, reason="haproxy is missing")
+
+
+class Alive(RequestHandler):
+    def get(self):
+        self.write("alive\n")
+
+
+class HaproxyCase(AsyncTestCase):
+    """haproxy runs in front of two ports."""
+
+    runTest = None
+    tunnel = "60s"
+
+    def setUp(self):
+        super().setUp()
+        self.ports = self.start_servers()
+        listener, self.port = bind_unused_port()
+        listener.close()
+        self.directory = tempfile.mkdtemp()
+        with open(os.path.join(CODE, "haproxy.cfg")) as file:
+            page = file.read()
+        for shown, used in [
+                ("bind :8080", "bind 127.0.0.1:%d" % self.port), ("8881", str(self.ports[0])),
+                ("8882", str(self.ports[1])), ("tunnel 60s", "tunnel " + self.tunnel)]:
+            assert page.count(shown) == 1, shown
+            page = page.replace(shown, used)
+        path = os.path.join(self.directory, "haproxy.cfg")
+        with open(path, "w") as file:
+            file.write("global\n    stats socket %s/stats\n" % self.directory + page)
+        self.haproxy = subprocess.Popen([HAPROXY, "-db", "-f", path], stderr=subprocess.PIPE)
+
+    def tearDown(self):
+        self.haproxy.kill()
+        self.haproxy.communicate()
+        shutil.rmtree(self.directory)
+        self.stop_servers()
+        super().tearDown()
+
+    async def connect(self, path, headers=(), **kwargs):
+        """Connects through haproxy, as soon as it listens."""
+        request = HTTPRequest("ws://127.0.0.1:%d%s" % (self.port, path), headers=dict(headers))
+        while True:
+            try:
+                return await websocket.websocket_connect(request, **kwargs)
+            except ConnectionRefusedError:
+                assert self.haproxy.poll() is None, self.haproxy.stderr.read()
+                await asyncio.sleep(0.01)
+
+
+class HaproxyTest(HaproxyCase):
+    """``proxies.rst``."""
+
+    pings = 25
+
+    def start_servers(self):
+        application = origins.make_app()
+        application.add_handlers(".*", [("/alive", Alive)])
+        application.settings["websocket_ping_interval"] = self.pings
+        self.server = HTTPServer(application, xheaders=True)
+        listeners = [bind_unused_port(), bind_unused_port()]
+        self.server.add_sockets([listener for listener, _ in listeners])
+        return [port for _, port in listeners]
+
+    def stop_servers(self):
+        self.server.stop()
+        self.io_loop.run_sync(self.server.close_all_connections)
+
+    @async_test
+    async def test_messages(self):
+        conn = await self.connect("/ws", compression_options={})
+        self.assertEqual(conn.headers["Sec-WebSocket-Extensions"], "permessage-deflate")
+        for message in ("text", b"\x00\xff", "x" * 1000000, os.urandom(1000000)):
+            conn.write_message(message, binary=isinstance(message, bytes))
+            self.assertEqual(await conn.read_message(), message)
+        conn.close(1000)
+        self.assertIsNone(await conn.read_message())
+        self.assertEqual(conn.close_code, 1000)
+
+    @async_test
+    async def test_origin(self):
+        conn = await self.connect("/ws", {"Origin": "http://127.0.0.1:%d" % self.port})
+        conn.close()
+        with self.assertRaises(HTTPError) as caught:
+            await self.connect("/ws", {"Origin": "http://127.0.0.1:%d" % self.ports[0]})
+        self.assertEqual(caught.exception.code, 403)
+
+    @async_test
+    async def test_address(self):
+        conn = await self.connect("/ws/address")
+        self.assertEqual(await conn.read_message(), '{"ip": "127.0.0.1", "protocol": "http"}')
+        conn.close()
+
+
+class SilentTest(HaproxyTest):
+    """The time after which haproxy cuts a connection, without pings."""
+
+    tunnel = "1s"
+    pings = 0
+
+    @async_test
+    async def test_silence(self):
+        conn = await self.connect("/ws")
+        self.assertIsNone(await conn.read_message())
+        self.assertIsNone(conn.close_code)
+
+    test_messages = test_origin = test_address = None
+
+
+class PingingTest(HaproxyTest):
+    """The same with pings."""
+
+    tunnel = "1s"
+    pings = 0.2
+
+    @async_test
+    async def test_pings(self):
+        pings = []
+
+        class Client(websocket.WebSocketClientConnection):
+            def on_ping(self, data):
+                pings.append(data)
+
+        conn = await self.connect("/ws", connection_class=Client)
+        while len(pings) < 8:
+            await asyncio.sleep(0.01)
+        conn.write_message("still there")
+        self.assertEqual(await conn.read_message(), "still there")
+        conn.close()
+
+    test_messages = test_origin = test_address = None
+
+
+class RestartTest(HaproxyCase):
+    """``restart.rst``: several servers, one after the other."""
+
+    def start_servers(self):
+        self.servers = {}
+        for _ in range(2):
+            listener, port = bind_unused_port()
+            listener.close()
+            self.start_server(port)
+        return list(self.servers)
+
+    def start_server(self, port):
+        self.servers[port] = subprocess.Popen(
+            [sys.executable, os.path.join(CODE, "service.py"), str(port)])
+
+    def stop_servers(self):
+        for process in self.servers.values():
+            process.kill()
+            process.wait()
+
+    async def stay_connected(self, count, log, over):
+        """A client that comes back, and asks for an echo all the time."""
+        while not over.is_set():
+            conn = await self.connect("/echo")
+            message = await self.ask(conn)
+            while message is not None and not over.is_set():
+                count[0] += 1
+                message = await self.ask(conn)
+            if message is None:
+                log.append(conn.close_code)
+            conn.close()
+
+    async def ask(self, conn):
+        try:
+            await conn.write_message("there?")
+        except websocket.WebSocketClosedError:
+            pass  # read_message tells
+        return await conn.read_message()
+
+    @async_test
+    async def test_one_after_the_other(self):
+        over, count = asyncio.Event(), [0]
+        logs = [[] for _ in range(8)]
+        await self.both_up()
+        clients = [asyncio.ensure_future(self.stay_connected(count, log, over)) for log in logs]
+        for port in self.ports:
+            await self.echoes(count, 100)
+            self.servers[port].send_signal(signal.SIGTERM)
+            while self.servers[port].poll() is None:
+                await asyncio.sleep(0.01)
+            self.assertEqual(self.servers[port].returncode, 0)
+            await self.echoes(count, 100)
+            self.start_server(port)
+            await self.alive(port)
+            await self.both_up()
+        over.set()
+        await asyncio.gather(*clients)
+        self.assertEqual({code for log in logs for code in log}, {1001})
+        self.assertGreaterEqual(sum(map(len, logs)), len(logs))  # each of them had to move
+
+    async def alive(self, port):
+        """Waits until a server answers."""
+        while True:
+            try:
+                return await AsyncHTTPClient().fetch("http://127.0.0.1:%d/alive" % port)
+            except OSError:
+                await asyncio.sleep(0.02)
+
+    async def both_up(self):
+        """Waits until haproxy knows both servers to be there."""
+        status = []
+        while status != ["UP", "UP"]:
+            await asyncio.sleep(0.05)
+            with socket.socket(socket.AF_UNIX) as asking:
+                try:
+                    asking.connect(os.path.join(self.directory, "stats"))
+                except OSError:
+                    continue  # it has just been started
+                asking.sendall(b"show stat\n")
+                rows = csv.DictReader(asking.makefile())
+                status = [row["status"] for row in rows if row["svname"] in ("one", "two")]
+
+    async def echoes(self, count, more):
+        wanted = count[0] + more
+        while count[0] < wanted:
+            await asyncio.sleep(0.01)
