@@ -108,6 +108,12 @@ def _add_connect(commands):
     command.add_argument("--subprotocol", action="append", metavar="NAME",
                          help="offer a subprotocol (repeatable, the preferred first)")
     command.add_argument("--compress", action="store_true", help="offer permessage-deflate")
+    command.add_argument("--connect-timeout", type=connect.seconds, metavar="S",
+                         help="give up if it is not open in S seconds (default: 20)")
+    command.add_argument("--ca-file", metavar="FILE",
+                         help="trust the authorities in this PEM file only")
+    command.add_argument("--verbose", action="store_true",
+                         help="tell address, headers, pings and log lines too")
     command.add_argument("--insecure", action="store_true",
                          help="trust any certificate of a wss: server")
     command.add_argument("--binary", action="store_true",

@@ -1,7 +1,8 @@
+import asyncio
 import os
+import sys
 
 from tornado.escape import json_decode
-from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 
 from tornado_ws import websocket
@@ -56,10 +57,17 @@ def make_app():
         websocket_max_message_size=10000)
 
 
-if __name__ == "__main__":
-    make_app().listen(8888, address="127.0.0.1")
-    print("http://127.0.0.1:8888/, Ctrl-C ends")
+async def main():
     try:
-        IOLoop.current().start()
+        make_app().listen(8888, address="127.0.0.1")
+    except OSError as error:
+        sys.exit("cannot listen on port 8888: %s" % error.strerror)
+    print("open http://127.0.0.1:8888/; Ctrl-C ends")
+    await asyncio.Event().wait()  # for ever
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
     except KeyboardInterrupt:
         pass

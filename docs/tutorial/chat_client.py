@@ -2,11 +2,11 @@
 
     python chat_client.py ws://127.0.0.1:8888/chat
 """
+import asyncio
 import sys
 import time
 
 from tornado.escape import json_decode, json_encode
-from tornado.ioloop import IOLoop
 
 from tornado_ws import websocket
 
@@ -24,6 +24,6 @@ async def listen(url, on_event):
 
 if __name__ == "__main__":
     try:
-        IOLoop.current().run_sync(lambda: listen(sys.argv[1], print))
+        asyncio.run(listen(sys.argv[1], print))
     except KeyboardInterrupt:
         pass

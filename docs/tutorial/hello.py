@@ -1,4 +1,6 @@
-from tornado.ioloop import IOLoop
+import asyncio
+import sys
+
 from tornado.web import Application
 
 from tornado_ws import websocket
@@ -14,10 +16,17 @@ def make_app():
     return Application([("/chat", Hello)])
 
 
-if __name__ == "__main__":
-    make_app().listen(8888, address="127.0.0.1")
-    print("http://127.0.0.1:8888/, Ctrl-C ends")
+async def main():
     try:
-        IOLoop.current().start()
+        make_app().listen(8888, address="127.0.0.1")
+    except OSError as error:
+        sys.exit("cannot listen on port 8888: %s" % error.strerror)
+    print("talk to ws://127.0.0.1:8888/chat; Ctrl-C ends")
+    await asyncio.Event().wait()  # for ever
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
     except KeyboardInterrupt:
         pass

@@ -1,4 +1,6 @@
 """The programs of the tutorial."""
+import asyncio
+import errno
 import json
 import os
 import signal
@@ -9,6 +11,7 @@ import chat
 import chat_client
 import hello
 import pytest
+import tornado
 from chat_tests import ChatTest
 from docs_case_py3 import DOCS, DocsCase, async_test
 from tornado import gen
@@ -16,6 +19,10 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from tornado_ws import websocket
+
+needs_asyncio_run = pytest.mark.skipif(
+    not hasattr(asyncio, "run") or tornado.version_info < (5, 0),
+    reason="asyncio.run is not for it")
 
 ChatTest.runTest = None  # pytest makes an instance without a test: Tornado < 6.4 needs it
 
@@ -58,22 +65,41 @@ class ClientTest(DocsCase):
         await listening
 
 
-@pytest.mark.parametrize("program", ["hello.py", "chat.py"])
-def test_server(program, tmpdir):
-    """A server starts as the page says, takes a connection, and ends quietly with Ctrl-C."""
-    listener, port = bind_unused_port()
-    listener.close()
+def start(program, port, tmpdir):
+    """Starts a server of the tutorial on another port."""
     with open(os.path.join(DOCS, "tutorial", program)) as file:
         text = file.read()
     path = tmpdir.join(program)
     path.write(text.replace("8888", str(port)))
     # A shell has those ignore SIGINT that it starts in the background, such as these tests.
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-u", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+
+
+@needs_asyncio_run
+@pytest.mark.parametrize("program", ["hello.py", "chat.py"])
+def test_a_port_that_is_in_use(program, tmpdir):
+    """It is one line."""
+    listener, port = bind_unused_port()
+    process = start(program, port, tmpdir)
+    out, err = process.communicate(timeout=60)
+    listener.close()
+    assert (process.returncode, out) == (1, b"")
+    assert err.decode() == "cannot listen on port %d: %s\n" % (port, os.strerror(errno.EADDRINUSE))
+
+
+@needs_asyncio_run
+@pytest.mark.parametrize("program, told", [
+    ("hello.py", "talk to ws://127.0.0.1:%d/chat"), ("chat.py", "open http://127.0.0.1:%d/")])
+def test_server(program, told, tmpdir):
+    """A server starts as the page says, takes a connection, and ends quietly with Ctrl-C."""
+    listener, port = bind_unused_port()
+    listener.close()
+    process = start(program, port, tmpdir)
     try:
         line = process.stdout.readline()
-        assert line.decode() == "http://127.0.0.1:%d/, Ctrl-C ends\n" % port
+        assert line.decode() == told % port + "; Ctrl-C ends\n"
 
         async def connect():
             async with websocket.websocket_connect("ws://127.0.0.1:%d/chat" % port) as conn:

@@ -21,6 +21,11 @@ EXIT_SIGNALLED = 128  # and the number of the signal
 WAKE_BYTES = 4096
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+TIMED_OUT = 599  # the status that Tornado's HTTP client has for this
+_SHOWN_OF_BODY = 200
+# What OpenSSL calls an answer that is not TLS; its name depends on its version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
+
 _CONTROLS = re.compile(u"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -57,8 +62,20 @@ def wake_for_signals(loop, waker):
 
 
 def why(error):
-    """Return the words for a network error, without its number where it has one."""
+    """Return the words for an error: of the network without its number, of HTTP with its body.
+
+    Of a body it is the first line, if it says more than the status and is not the source of a page.
+    """
     error = getattr(error, "real_error", None) or error
+    if getattr(error, "reason", None) in _NO_TLS:
+        return "the server does not speak TLS, which wss: asks for"
+    response = getattr(error, "response", None)
+    if response is not None:
+        line = (response.body or b"").decode("utf-8", "replace").strip().partition(u"\n")[0].strip()
+        if line and not line.startswith(u"<") and line not in str(error):
+            return u"%s: %s" % (error, line[:_SHOWN_OF_BODY])
+    if getattr(error, "code", None) == TIMED_OUT:
+        return error.message
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -5,8 +5,10 @@ import binascii
 import contextlib
 import io
 import itertools
+import logging
 import re
 import signal
+import ssl
 import sys
 import threading
 
@@ -26,12 +28,15 @@ GOODBYE_SECONDS = 2
 WAIT_SECONDS = 0.01
 MANY_LINES = 1000
 MAX_SHOWN = 4096
+MAX_SECONDS = 365 * 24 * 3600
 
 COMMANDS = u"""\
 /ping                 send a ping and tell when its answer comes
 /close [CODE [WHY]]   close the connection, with 1000 unless told otherwise
 /help                 list the commands
 //...                 send a line that begins with one /"""
+
+LOG = "tornado"
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)\Z")
 
@@ -44,17 +49,68 @@ def header(text):
     return match.groups()
 
 
+def seconds(text):
+    """Convert the argument of ``--connect-timeout``; argparse names this function."""
+    value = float(text)
+    if 0 < value <= MAX_SECONDS:
+        return value
+    raise ValueError(text)
+
+
+@contextlib.contextmanager
+def _logging(verbose):
+    """Have Tornado's log lines on stderr, or nowhere: an error is told once, by us."""
+    handler = logging.StreamHandler() if verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("* %(name)s: %(message)s"))
+    logger = logging.getLogger(LOG)
+    level = logger.level
+    logger.addHandler(handler)
+    if verbose:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def connect(args):
     """Send the lines of stdin to a server, print what it sends, and return the exit status."""
+    try:
+        if args.ca_file:
+            ssl.create_default_context(cafile=args.ca_file)
+    except EnvironmentError as error:  # an SSLError is one
+        return fail("connect", "cannot use %s: %s" % (args.ca_file, why(error)), EXIT_USAGE)
+    with _logging(args.verbose):
+        return _connect(args)
+
+
+def _connect(args):
     loop = ioloop.IOLoop(make_current=False)
     with signals(STOP_SIGNALS + TERMINAL_SIGNALS) as (signalled, waker), contextlib.closing(loop):
         try:
             wake_for_signals(loop, waker)
             return loop.run_sync(Client(args, signalled).run)
         except (httpclient.HTTPError, websocket.WebSocketError, EnvironmentError) as error:
+            response = getattr(error, "response", None)
+            if args.verbose and response is not None:
+                _show_headers(response.headers)
             return fail("connect", "%s: %s" % (args.url, why(error)))
         except ValueError as error:
             return fail("connect", "cannot use %s: %s" % (args.url, why(error)), EXIT_USAGE)
+
+
+def _show_headers(headers):
+    for name, value in headers.get_all():
+        say(sys.stderr, u"< %s: %s" % (name, value))
+
+
+def _telling(tell):
+    class Connection(websocket.WebSocketClientConnection):
+        def on_ping(self, data):
+            tell(data)
+
+    return Connection
 
 
 def _hex(data):
@@ -94,9 +150,11 @@ class Client(object):
         for name, value in self._args.header:
             headers.add(name, value)
         request = httpclient.HTTPRequest(
-            self._args.url, headers=headers, validate_cert=not self._args.insecure)
+            self._args.url, headers=headers, validate_cert=not self._args.insecure,
+            ca_certs=self._args.ca_file)
         connecting = websocket.websocket_connect(
             request, subprotocols=self._args.subprotocol,
+            connect_timeout=self._args.connect_timeout, connection_class=_telling(self._on_ping),
             compression_options={} if self._args.compress else None)
         first = gen.WaitIterator(connecting, self._interrupted)
         self._watch_signals()
@@ -134,6 +192,8 @@ class Client(object):
     def _converse(self):
         connection = self._connection
         connection.on_pong = self._on_pong
+        if self._args.verbose:
+            self._tell_more()
         if self._commands:
             self._greet()
         if self._editor:
@@ -166,6 +226,14 @@ class Client(object):
         say(sys.stderr, "connected: %s" % "; ".join(
             [self._args.url] + [part for part in agreed if part] + ["Ctrl-D closes, /help helps"]))
 
+    def _tell_more(self):
+        """Tell what ``--verbose`` asks for: the peer, TLS, the headers of the answer."""
+        sock = self._connection.stream.socket
+        version = getattr(sock, "version", str)()
+        told = [u"%s port %d" % sock.getpeername()[:2], version]
+        say(sys.stderr, u"* " + u", ".join(filter(None, told)))
+        _show_headers(self._connection.headers)
+
     def _tell_the_end(self):
         code, reason = self._connection.close_code, self._connection.close_reason
         end = u"no close code" if code is None else u"%d %s" % (code, reason or u"")
@@ -190,6 +258,10 @@ class Client(object):
                 text = u"%s... (%d in all)" % (text[:MAX_SHOWN], len(message))
             text = u"< " + text.replace(u"\n", u"\n  ")
         self._say(sys.stdout, text)
+
+    def _on_ping(self, data):
+        if self._args.verbose:
+            self._say(sys.stderr, u"* ping %s" % _hex(data))
 
     def _on_pong(self, data):
         sent = self._pings.pop(data, None)

@@ -18,6 +18,7 @@ from tornado.ioloop import IOLoop
 
 from tornado_ws import websocket
 from tornado_ws._cli import demo_page
+from tornado_ws._cli.plain import PlainServer
 
 CLOSE_GOING_AWAY = 1001
 CLOSE_UNSUPPORTED_DATA = 1003
@@ -201,7 +202,10 @@ def serve(application, listeners, stop, ssl_options=None, announce=lambda count:
         ssl_options: an ``ssl.SSLContext`` for https: and wss:, or None.
         announce: called with the number of clients when the service ends.
     """
-    server = httpserver.HTTPServer(application, ssl_options=ssl_options)
+    if ssl_options is None:
+        server = PlainServer(application)
+    else:
+        server = httpserver.HTTPServer(application, ssl_options=ssl_options)
     server.add_sockets(listeners)
     stop = iostream.IOStream(stop)
     yield stop.read_bytes(1)

@@ -77,7 +77,7 @@ def be_at_a_terminal(monkeypatch):
 def client(signals=None):
     return _cli_connect.Client(argparse.Namespace(
         url="ws://127.0.0.1/", header=[], subprotocol=None, compress=False, insecure=False,
-        binary=False), signals)
+        binary=False, ca_file=None, connect_timeout=None, verbose=False), signals)
 
 
 def test_no_editor_without_readline(monkeypatch):

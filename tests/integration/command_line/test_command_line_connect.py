@@ -208,6 +208,34 @@ class TestConnect(CommandLineCase):
         os.close(writer)
         sys.stdin.close()
 
+    @pytest.mark.parametrize("body, words", [
+        (b"Cross origin\nwebsockets not allowed", ": Cross origin"),
+        (b"\n  spaces \n", ": spaces"),
+        (b"<html><title>Forbidden</title></html>", ""),
+        (b"Forbidden", ""),
+        (b"x" * 300, ": " + "x" * 200),
+        (b"\xff", u": \ufffd"),
+    ])
+    def test_the_body_of_a_refusal(self, capfd, body, words):
+        """Its first line follows the status, unless that says as much or it is a page."""
+        listener, url = self.listen()
+
+        def server():
+            connection = listener.accept()[0]
+            while not connection.recv(4096).endswith(b"\r\n\r\n"):
+                pass
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%s"
+                               % (len(body), body))
+            connection.close()
+            return True
+
+        self.in_thread(server)
+        assert main(["connect", url]) == 1
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        err = err.replace("\\ufffd", u"\ufffd")
+        assert err == u"tornado_ws connect: %s: HTTP 403: Forbidden%s\n" % (url, words)
+
     @pytest.mark.parametrize("answer, words", [
         (b"403 Forbidden", "HTTP 403: Forbidden"),
         (b"404 Not Found", "HTTP 404: Not Found"),

@@ -7,10 +7,11 @@ import os
 import re
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
-from command_line_case import BINARY, CLOSE, TEXT, CommandLineCase, Peer
+from command_line_case import BINARY, CLOSE, DEADLINE, PING, PONG, TEXT, CommandLineCase, Peer
 from wire import HANDSHAKE, MASK, accept_value, response_head
 
 from tornado_ws.__main__ import main
@@ -90,6 +91,65 @@ class TestConnectOptions(CommandLineCase):
         assert re.search("(?i)\r\nsec-websocket-extensions: permessage-deflate", head)
         self.end(process, peer)
 
+    def test_verbose(self):
+        """``--verbose`` tells the peer's address, its headers and each ping, on stderr."""
+        process, peer, _ = self.connect("--verbose", headers=[("X-Tag", "one")])
+        port = peer.socket.getsockname()[1]
+        process.stdin.write(b"hello\n")
+        assert peer.receive() == (TEXT, b"hello")
+        peer.send(PING, b"\x01\x02")
+        assert peer.receive() == (PONG, b"\x01\x02")
+        process.stdin.close()
+        process.stdin = None
+        assert peer.receive_close() == 1000
+        peer.send_close(1000)
+        peer.close()
+        status, out, err = self.finish(process)
+        lines = err.splitlines()
+        assert (status, out) == (0, "")
+        assert lines[0] == "* 127.0.0.1 port %d" % port
+        assert "< X-Tag: one" in lines
+        assert lines[-2:] == ["* ping 0102", "closed: 1000"]
+
+    def test_verbose_of_a_refusal(self):
+        """``--verbose`` tells the headers of a refusal too."""
+        listener, url = self.listen()
+        process = self.start("connect", "--verbose", url)
+        peer = Peer(listener.accept()[0], None)
+        self.sockets.append(peer)
+        peer.read_head()
+        peer.socket.sendall(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n"
+                            b"Content-Length: 19\r\n\r\nlog in first\nplease")
+        status, out, err = self.finish(process)
+        assert (status, out) == (1, "")
+        assert "< Www-Authenticate: Bearer\n" in err
+        assert err.endswith(
+            "tornado_ws connect: %s: HTTP 401: Unauthorized: log in first\n" % url)
+
+    def test_connect_timeout(self):
+        """``--connect-timeout`` ends the wait for a server that says nothing, with one line."""
+        listener, url = self.listen()
+        process = self.start("connect", "--connect-timeout", "0.2", url)
+        status, out, err = self.finish(process)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert err.startswith("tornado_ws connect: %s: Timeout " % url)
+
+    @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e99", "soon"])
+    def test_connect_timeout_that_is_none(self, capsys, value):
+        """What is no time is a usage error."""
+        with pytest.raises(SystemExit) as caught:
+            main(["connect", "--connect-timeout=" + value, "ws://127.0.0.1/"])
+        assert caught.value.code == 2
+        assert "--connect-timeout: invalid seconds value" in capsys.readouterr()[1]
+
+    def test_ca_file_that_is_none(self, capfd):
+        """A file that is not there, or no certificate, is one line and exit status 2."""
+        for name in ("no.pem", os.path.abspath(__file__)):
+            assert main(["connect", "--ca-file", name, "wss://127.0.0.1/"]) == 2
+            out, err = capfd.readouterr()
+            assert (out, err.count("\n")) == ("", 1)
+            assert err.startswith("tornado_ws connect: cannot use %s: " % name)
+
     def test_binary(self):
         """With ``--binary`` both ways are hex; text, which is not expected, is marked."""
         process, peer, _ = self.connect("--binary")
@@ -147,8 +207,12 @@ class TestTogether(CommandLineCase):
         # An old Tornado or Python complains here of the way in which Tornado ends TLS.
         assert (status, out, err.splitlines()[-1]) == (0, "one\ntwo\n", "closed: 1000")
         status, out, err = self.finish(self.start("connect", url), b"secret\n")
-        assert (status, out) == (1, "")
-        assert "tornado_ws connect: %s: " % url in err
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert err.startswith("tornado_ws connect: %s: " % url)
+        url = url.replace("127.0.0.1", "localhost")
+        client = self.start("connect", "--ca-file", tls[1], url)
+        status, out, err = self.finish(client, b"known\n")
+        assert (status, out, err.splitlines()[-1]) == (0, "known\n", "closed: 1000")
         server.terminate()
         assert self.finish(server)[0] == 0
 
@@ -168,6 +232,37 @@ class TestTogether(CommandLineCase):
         assert peer.receive_close() == 1001
         peer.send_close(1001)
         assert self.finish(server) == (0, "", "closing 1 connection (Ctrl-C again cuts off)\n")
+
+    def test_tls_to_a_server_without(self):
+        """Both sides of a TLS handshake with ``serve`` without ``--tls`` are done with at once."""
+        server, port = self.serve()
+        mute = self.dial_tcp(port)
+        url = "wss://127.0.0.1:%d/echo" % port
+        status, out, err = self.finish(self.start("connect", "--connect-timeout", "50", url))
+        assert (status, out) == (1, "")
+        why = "the server does not speak TLS, which wss: asks for"
+        assert err == "tornado_ws connect: %s: %s\n" % (url, why)
+        self.stop(server)
+        assert mute.recv(1) == b""
+        mute.close()
+
+    def test_a_peer_that_is_gone_before_it_said_anything(self):
+        """It costs the server nothing."""
+        server, port = self.serve()
+        gone = self.dial_tcp(port)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        self.dial_tcp(port).close()
+        peer = self.join(port, "/echo")
+        peer.send(TEXT, b"hello")
+        assert peer.receive() == (TEXT, b"hello")
+        self.stop(server)
+
+    def dial_tcp(self, port):
+        """Connect, and say nothing."""
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.settimeout(DEADLINE)
+        return connection
 
     def test_tls_without_files(self, capfd):
         """A certificate that is not there is one line and exit status 2."""
