@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from browser_case import DEADLINE, Panel, Server, browser
+from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from tornado import ioloop, netutil
 
@@ -73,6 +74,23 @@ def test_binary(page, start):
     echo.say("f", "hex")
     echo.wait_for_line(u"\u00b7", "not hex: f")
     assert echo.text(".sent-count") == "1 message\n4 bytes"
+
+
+def test_the_chat_takes_text_only(page, start):
+    """There is nothing to choose there."""
+    echo, chat = page(start())
+    assert [len(panel.browser.find_elements(By.CSS_SELECTOR, "#%s select" % panel.name))
+            for panel in (echo, chat)] == [1, 0]
+
+
+def test_a_close_code_that_may_not_be_sent(page, start):
+    """It is told as what it is, and the messages after it find their echoes."""
+    echo, _ = page(start())
+    echo.have_closed("1005", "why")
+    echo.wait_for_line(u"\u00b7", "the server does not close with 1005: it may not be sent")
+    echo.say("still there")
+    echo.wait_for_line(u"\u2193", "still there", "11 bytes, " + MILLISECONDS)
+    assert echo.text(".received-count") == "1 message\n11 bytes"
 
 
 def test_latency_without_messages(page, start):
@@ -150,9 +168,12 @@ def test_tls(page, start, tmp_path):
 def test_disconnected_by_the_user(page, start):
     """Who disconnects is not connected again until he asks for it."""
     echo, _ = page(start())
+    echo.say("hello")
+    echo.wait(lambda: echo.text(".latency").endswith(" ms"))
     echo.find(".toggle").click()
     echo.wait_for_state("closed")
     assert (echo.text(".detail"), echo.text(".toggle")) == ("1000", "Connect")
+    assert echo.text(".latency") == u"\u2013"  # that was another connection's
     echo.find(".toggle").click()
     echo.wait_for_state("open")
 

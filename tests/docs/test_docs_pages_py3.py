@@ -9,6 +9,8 @@ import inspect
 import io
 import os
 import re
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -162,6 +164,19 @@ ELSEWHERE = (r"\d+$|WRONG_VERSION|UNKNOWN_PROTOCOL|record layer|CERTIFICATE_VERI
              r"Connection refused|Address already|Too many open|Future exception|Task exception|"
              r"There is no current|coroutine|BufferError|RuntimeError|\w+Warning|A callback of|"
              r"a text message")
+
+
+def test_the_workloads_of_the_figures_are_explained():
+    """In the words of the benchmarks themselves."""
+    explained = dict(re.findall(r"\* - ``(\w+)``\n     - (.*)",
+                                read(DOCS, "performance", "workloads.txt")))
+    program = "import benchmarks.workloads as w; print([(x.name, x.about) for x in w.WORKLOADS])"
+    about = dict(ast.literal_eval(subprocess.check_output(
+        [sys.executable, "-c", program], cwd=ROOT, universal_newlines=True)))
+    assert explained == {name: about[name].replace(" us ", " \u00b5s ") for name in explained}
+    shown = set(re.findall(r"\* - ``(\w+)``", read(DOCS, "performance.rst")))
+    series = re.compile("conns_|bytes_|turn_|tls_|send_each|send_turns|answer_")
+    assert {name for name in shown & set(about) if not series.match(name)} <= set(explained)
 
 
 def read_catalogue(*parts):

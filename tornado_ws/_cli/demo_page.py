@@ -53,6 +53,7 @@ STYLE = u"""
   ol { height: clamp(9rem, 100vh - 31rem, 26rem); padding: .5rem .6rem; overflow-y: auto;
        list-style: none; border-radius: .5rem; background: var(--well); overflow-wrap: anywhere; }
   li { display: flex; flex-wrap: wrap; gap: 0 .6rem; align-items: baseline; }
+  li b { width: 1em; text-align: center; }
   li span { flex: 1 1 9rem; white-space: pre-wrap; }
   li small { margin-left: auto; }
   .object span { font-family: ui-monospace, monospace; }
@@ -151,6 +152,7 @@ class Panel {
     const stayed = this.opened && performance.now() - this.opened > SETTLED_MS;
     this.note("closed: " + how);
     this.pending = [];
+    this.forget_latency();
     if (!this.wanted) return this.show("closed", how, "Connect");
     this.failures = this.state === "open" && stayed ? 1 : this.failures + 1;
     const wait = Math.min(MAX_WAIT_MS, 500 * 2 ** this.failures) * (0.5 + Math.random() / 2);
@@ -182,7 +184,8 @@ class Panel {
   submit() {
     const input = this.find(".message input");
     let data = input.value;
-    if (this.find("select").value === "hex") {
+    const kind = this.find("select");
+    if (kind && kind.value === "hex") {
       const digits = data.replace(/\\s/g, "");
       if (!/^([0-9a-f]{2})*$/i.test(digits)) return this.note("not hex: " + data, "bad");
       data = Uint8Array.from(digits.match(/../g) || [], byte => parseInt(byte, 16));
@@ -206,6 +209,11 @@ class Panel {
     if (!text) data = new Uint8Array(data);
     const size = text ? encoder.encode(data).length : data.length;
     this.receive(data, size);
+  }
+  forget_latency() {
+    this.latencies = [];
+    this.find(".latency").textContent = "\\u2013";
+    this.find("polyline").removeAttribute("points");
   }
   timed(sent) {
     const latency = performance.now() - sent.time;
@@ -258,7 +266,10 @@ class Echo extends Panel {
     this.find(".large").onclick = () => this.send_large();
     this.find(".tools").onsubmit = event => {
       event.preventDefault();
-      this.socket.send(`/close ${this.find(".code").value} ${this.find(".reason").value}`.trim());
+      const code = this.find(".code").value;
+      const data = `/close ${code} ${this.find(".reason").value}`.trim();
+      this.pending.push({data, code});
+      this.socket.send(data);
     };
     setInterval(() => {
       if (this.state === "open" && !this.pending.length && !document.hidden) this.send(PROBE, true);
@@ -272,6 +283,8 @@ class Echo extends Panel {
   }
   receive(data, size) {
     const sent = this.pending.shift();  // the echoes come in the order of the messages
+    if (sent && sent.code && sent.data === data)
+      return this.note(`the server does not close with ${sent.code}: it may not be sent`, "bad");
     const latency = sent ? this.timed(sent) : "";
     const same = sent && typeof data === typeof sent.data && data.length === sent.data.length
       && (typeof data === "string" ? data === sent.data : data.every((b, i) => b === sent.data[i]));
@@ -286,6 +299,7 @@ class Chat extends Panel {
   constructor() {
     super("chat", []);
     this.find(".tools").remove();
+    this.find("select").remove();  // the chat takes text only
   }
   on_open() {
     super.on_open();

@@ -179,7 +179,8 @@ class WebSocketHandler(web.RequestHandler):
             *args: Positional groups of the ``URLSpec``.
             **kwargs: Named groups of the ``URLSpec``.
 
-        Returns: Nothing, or an awaitable.
+        Returns:
+            Nothing, or an awaitable.
         """
 
     def on_message(self, message):
@@ -190,7 +191,8 @@ class WebSocketHandler(web.RequestHandler):
         Args:
             message: unicode for a text message, bytes for a binary one.
 
-        Returns: Nothing, or an awaitable.
+        Returns:
+            Nothing, or an awaitable.
         """
         raise NotImplementedError
 

@@ -40,6 +40,15 @@ class Timed(websocket.WebSocketHandler):
             self.write_message({"latency": self.latency})
 
 
+class Noticing(websocket.WebSocketClientConnection):
+    """A client that knows when it last heard of the server."""
+
+    heard = None
+
+    def on_ping(self, data):
+        self.heard = time.time()
+
+
 async def connect(url):
     return await websocket.websocket_connect(url, ping_interval=20, ping_timeout=60)
 
