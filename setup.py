@@ -8,7 +8,24 @@ import io
 import os
 import re
 
-from setuptools import setup
+import setuptools
+
+# Who publishes the package fills these in, here and nowhere else: the documentation reads them too.
+AUTHOR = "tornado_ws developers"
+AUTHOR_EMAIL = "tornado_ws@example.org"
+HOME = "https://example.org/tornado_ws"
+URLS = {
+    "Source": HOME,
+    "Documentation": HOME + "/docs",
+    "Changelog": HOME + "/CHANGES.rst",
+    "Issues": HOME + "/issues",
+    "Security": HOME + "/SECURITY.rst",
+}
+
+# PEP 639: an SPDX expression. Older setuptools know the field only that went before it.
+LICENCE = {
+    "license_expression" if int(setuptools.__version__.split(".")[0]) >= 77 else "license":
+    "Apache-2.0"}
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,14 +41,16 @@ def find_version():
     return re.search(r'^__version__ = "([^"]+)"$', read("tornado_ws", "__init__.py"), re.M).group(1)
 
 
-setup(
+setuptools.setup(
     name="tornado_ws",
     version=find_version(),
     description="Tornado 4.3's websocket module, on Tornado 4.3 to 6.6, Python 2.7 and 3.6+",
     long_description=read("README.rst"),
     long_description_content_type="text/x-rst",
-    author="tornado_ws developers",
-    license="Apache-2.0",
+    author=AUTHOR,
+    author_email=AUTHOR_EMAIL,
+    url=HOME,
+    project_urls=URLS,
     keywords="websocket tornado rfc6455 rfc7692 permessage-deflate",
     packages=["tornado_ws"] + ["tornado_ws." + wing for wing in (
         "_cli", "_client", "_compat", "_connection", "_sansio", "_server", "_stream")],
@@ -67,4 +86,5 @@ setup(
         "Topic :: Software Development :: Libraries :: Python Modules",
         "Typing :: Typed",
     ],
+    **LICENCE
 )

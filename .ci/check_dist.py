@@ -19,8 +19,9 @@ OLD_PYTHONS = ["python2.7", "python3.6"] if sys.version_info < (3, 14) else []
 
 #: What makes an sdist one that can be tested.
 SDIST_FILES = [
-    ".ci/run", "CHANGES.rst", "LICENSE", "README.rst", "setup.cfg", "tests/conftest.py",
-    "tests/unit/test_packaging.py", "tornado_ws/py.typed", "tox.ini",
+    ".ci/run", "CHANGES.rst", "LICENSE", "README.rst", "SECURITY.rst", "pyproject.toml",
+    "setup.cfg", "tests/conftest.py", "tests/unit/test_packaging.py", "tornado_ws/py.typed",
+    "tox.ini",
 ]
 
 USE = """

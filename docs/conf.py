@@ -1,10 +1,14 @@
 """How Sphinx builds these pages; ``tox -e docs`` does it."""
+import os
+import re
+
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import tornado_ws
 
 project = "tornado_ws"
-author = "tornado_ws developers"
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "setup.py")) as file:
+    author = re.search('^AUTHOR = "(.*)"$', file.read(), re.M).group(1)
 project_copyright = author
 release = version = tornado_ws.__version__
 

@@ -70,6 +70,26 @@ def test_declared_tornado():
         'tornado>=4.3;python_version<"3.10"', 'tornado>=6.0;python_version>="3.10"'}
 
 
+def test_declared_licence_and_addresses():
+    """The licence is an SPDX expression; a publisher has to fill in one place only."""
+    metadata = headers("METADATA")
+    assert (metadata["License-Expression"] or metadata["License"]) == "Apache-2.0"
+    urls = dict(line.split(", ") for line in metadata.get_all("Project-URL"))
+    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues", "Security"}
+    home = urls["Source"]
+    assert all(url.startswith(home) for url in urls.values())
+    written = []
+    for parent, directories, names in os.walk(CHECKOUT):
+        directories[:] = [name for name in directories if name in (".ci", ".github")
+                          or name[0] != "." and name not in ("build", "dist", "_build", "corpus")]
+        for name in names:
+            if name.endswith((".py", ".rst", ".md", ".yml", ".toml", ".cfg", ".ini")):
+                with io.open(os.path.join(parent, name), encoding="utf-8") as file:
+                    if home in file.read():
+                        written.append(os.path.relpath(os.path.join(parent, name), CHECKOUT))
+    assert written == ["setup.py"]
+
+
 def test_wheel_is_for_python_2_and_3():
     assert sorted(headers("WHEEL").get_all("Tag")) == ["py2-none-any", "py3-none-any"]
 
