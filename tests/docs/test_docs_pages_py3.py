@@ -11,12 +11,14 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import zlib
 
 import pytest
 import tornado
 from babel.messages.pofile import read_po
 from docs_case_py3 import DOCS
+from tornado.testing import bind_unused_port
 
 import tornado_ws
 from tornado_ws import websocket
@@ -177,6 +179,18 @@ def test_the_workloads_of_the_figures_are_explained():
     shown = set(re.findall(r"\* - ``(\w+)``", read(DOCS, "performance.rst")))
     series = re.compile("conns_|bytes_|turn_|tls_|send_each|send_turns|answer_")
     assert {name for name in shown & set(about) if not series.match(name)} <= set(explained)
+
+
+def test_the_readme_is_short_and_its_program_runs():
+    text = read(ROOT, "README.rst")
+    assert len(text.splitlines()) <= 80
+    assert os.path.exists(os.path.join(ROOT, re.search(r"image:: (.*)", text).group(1)))
+    listener, port = bind_unused_port()
+    listener.close()
+    program = re.search(r"code-block:: python\n\n((?:    .*\n|\n)+)", text).group(1)
+    program = textwrap.dedent(program).replace("8888", str(port))
+    assert subprocess.check_output(
+        [sys.executable, "-W", "error", "-c", program], timeout=60) == b"hello\n"
 
 
 def read_catalogue(*parts):
