@@ -49,7 +49,7 @@ class HaproxyCase(AsyncTestCase):
         with open(os.path.join(CODE, "haproxy.cfg")) as file:
             page = file.read()
         for shown, used in [
-                ("bind :8080", "bind 127.0.0.1:%d" % self.port), ("8881", str(self.ports[0])),
+                ("bind :8080", self.bind()), ("8881", str(self.ports[0])),
                 ("8882", str(self.ports[1])), ("tunnel 60s", "tunnel " + self.tunnel)]:
             assert page.count(shown) == 1, shown
             page = page.replace(shown, used)
@@ -65,9 +65,16 @@ class HaproxyCase(AsyncTestCase):
         self.stop_servers()
         super().tearDown()
 
+    def bind(self):
+        """Returns the line that says where haproxy listens."""
+        return "bind 127.0.0.1:%d" % self.port
+
     async def connect(self, path, headers=(), **kwargs):
         """Connects through haproxy, as soon as it listens."""
         request = HTTPRequest("ws://127.0.0.1:%d%s" % (self.port, path), headers=dict(headers))
+        return await self.connect_when_it_listens(request, **kwargs)
+
+    async def connect_when_it_listens(self, request, **kwargs):
         while True:
             try:
                 return await websocket.websocket_connect(request, **kwargs)
@@ -118,6 +125,33 @@ class HaproxyTest(HaproxyCase):
         conn = await self.connect("/ws/address")
         self.assertEqual(await conn.read_message(), '{"ip": "127.0.0.1", "protocol": "http"}')
         conn.close()
+
+
+class TLSTest(HaproxyTest):
+    """haproxy has the certificate; the servers speak plain HTTP."""
+
+    def bind(self):
+        subprocess.run(["sh", os.path.join(CODE, "make_certificates.sh"), "localhost", "127.0.0.1"],
+                       check=True, cwd=self.directory, stderr=subprocess.PIPE,
+                       stdout=subprocess.PIPE)
+        path = os.path.join(self.directory, "chat.pem")
+        with open(path, "w") as file:
+            for name in ("server.pem", "server.key"):
+                with open(os.path.join(self.directory, name)) as part:
+                    file.write(part.read())
+        return "bind 127.0.0.1:%d ssl crt %s" % (self.port, path)
+
+    @async_test
+    async def test_tls(self):
+        headers = {"Origin": "https://localhost:%d" % self.port}
+        request = HTTPRequest("wss://localhost:%d/ws/address" % self.port, headers=headers,
+                              ca_certs=os.path.join(self.directory, "ca.pem"))
+        conn = await self.connect_when_it_listens(request)
+        self.assertEqual(await conn.read_message(), '{"ip": "127.0.0.1", "protocol": "https"}')
+        conn.close()
+        self.assertIsNone(await conn.read_message())
+
+    test_messages = test_origin = test_address = None
 
 
 class SilentTest(HaproxyTest):
