@@ -7,6 +7,7 @@ import configparser
 import glob
 import inspect
 import io
+import json
 import os
 import re
 import subprocess
@@ -179,6 +180,22 @@ def test_the_workloads_of_the_figures_are_explained():
     shown = set(re.findall(r"\* - ``(\w+)``", read(DOCS, "performance.rst")))
     series = re.compile("conns_|bytes_|turn_|tls_|send_each|send_turns|answer_")
     assert {name for name in shown & set(about) if not series.match(name)} <= set(explained)
+
+
+@pytest.mark.parametrize("wanted, page", [
+    ("403", "answers"), ("1006", "answers"), ("grace", "operations/restart"),
+    ("memori", "operations/limits"), ("upgrad", "operations/proxies"),
+    ("systemd", "operations/restart"), ("prometheus", "operations/monitoring"),
+    ("log", "operations/logging"), ("asyncio", "howto/migrate")])
+def test_the_search_box_finds_it(wanted, page):
+    """A stem in the index of words, or a number in the index."""
+    text = read(BUILT, "html", "searchindex.js")
+    index = json.loads(re.search(r"setIndex\((.*)\)", text).group(1))
+    number = index["docnames"].index(page)
+    found = index["terms"].get(wanted, []), index["titleterms"].get(wanted, [])
+    found = [each if isinstance(each, list) else [each] for each in found]
+    entries = [entry[0] for entry in index["indexentries"].get(wanted, [])]
+    assert number in found[0] + found[1] + entries
 
 
 def test_the_readme_is_short_and_its_program_runs():
