@@ -217,13 +217,15 @@ def read_catalogue(*parts):
                 if message.id and not message.fuzzy}
 
 
-def test_the_reference_is_translated_into_chinese():
-    """A docstring may be ahead of its translation for a while; the page as a whole may not."""
-    english = read_catalogue(BUILT, "gettext", "reference", "websocket.pot")
-    chinese = read_catalogue(
-        DOCS, "locale", "zh_CN", "LC_MESSAGES", "reference", "websocket.po")
+@pytest.mark.parametrize("folder, name, texts", [
+    ("reference", "websocket", ["Server", "Send a message.", "Open a WebSocket to a server."]),
+    ("tutorial", "index", ["A chat in 20 minutes", "Look at these places:"])])
+def test_a_page_is_translated_into_chinese(folder, name, texts):
+    """A text may be ahead of its translation for a while; the page as a whole may not."""
+    english = read_catalogue(BUILT, "gettext", folder, name + ".pot")
+    chinese = read_catalogue(DOCS, "locale", "zh_CN", "LC_MESSAGES", folder, name + ".po")
     missing = [text for text in english if not chinese.get(text)]
     assert len(missing) <= len(english) // 10, missing
-    page = read(BUILT, "zh_CN", "reference", "websocket.html")
-    for text in ("Server", "Send a message.", "Open a WebSocket to a server."):
+    page = read(BUILT, "zh_CN", folder, name + ".html")
+    for text in texts:
         assert chinese[text] in page
