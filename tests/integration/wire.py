@@ -271,5 +271,9 @@ class RawServer(object):
         """Stop listening, close all connections."""
         IOLoop.current().remove_handler(self.socket)
         self.socket.close()
+        self.close_peers()
+
+    def close_peers(self):
+        """Close all connections."""
         for peer in self._peers:
             peer.close()

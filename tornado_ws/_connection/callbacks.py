@@ -13,8 +13,8 @@ own from then on, which ends with it, so that nothing of it is left for the next
 
 *Guard.* Whatever goes wrong in a callback, or in the library on its behalf, ends up in `failed`:
 this connection is failed first, then the error is logged, then the application is told; no other
-connection notices. What must not be swallowed is raised by the loop, in a turn of its own: not every
-loop survives that a socket's handler raises.
+connection notices. What must not be swallowed is raised by the loop, in a turn of its own: not
+every loop survives that a socket's handler raises.
 """
 from __future__ import absolute_import, division, print_function
 

@@ -36,7 +36,7 @@ class BoundsTest(ClientCase):
 
     @async_test
     def test_c42_after_our_close_no_gap(self):
-        """C42: after the first message that is dropped none comes any more, though there is room."""
+        """C42: after the first message that is dropped none comes, though there is room."""
         conn, peer = yield self.open()
         conn.close(1000)
         peer.send(*[frame(0x81, b"%d" % i, None) for i in range(1000)])

@@ -15,6 +15,8 @@ from raw_server import ClientCase, fails
 from tornado import gen
 from wire import close_frame, frame
 
+from tornado_ws.websocket import WebSocketClientConnection
+
 CPYTHON = platform.python_implementation() == "CPython"
 
 
@@ -26,7 +28,16 @@ class LifetimeCase(ClientCase):
 
     def tearDown(self):
         gc.enable()
+        self.server.close_peers()
+        # One that was open when its loop is closed would be the next test's.
+        self.io_loop.run_sync(lambda: until(lambda: not self.find_open()), 60)
         super(LifetimeCase, self).tearDown()
+
+    def find_open(self):
+        """Return the connections on this test's loop that are open, whoever refers to them."""
+        return [found for found in gc.get_objects() if isinstance(found, WebSocketClientConnection)
+                and found.io_loop is self.io_loop
+                and found.protocol is not None and not found.protocol.is_closing()]
 
     @gen.coroutine
     def open(self, *args, **kwargs):
