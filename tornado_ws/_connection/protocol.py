@@ -10,12 +10,14 @@ from __future__ import absolute_import, division, print_function
 import operator
 
 from tornado.escape import utf8
-from tornado.iostream import StreamBufferFullError
-from tornado.log import gen_log
+from tornado.iostream import StreamBufferFullError, StreamClosedError
 
 from tornado_ws._compat.data import unicode_type, websocket_mask
+from tornado_ws._compat.errors import PeerTimeoutError
 from tornado_ws._compat.futures import on_done
 from tornado_ws._compat.threads import current_thread
+from tornado_ws._connection import ending
+from tornado_ws._connection.additions import check_limits
 from tornado_ws._connection.callbacks import Callbacks
 from tornado_ws._connection.deadline import Deadline
 from tornado_ws._connection.delivery import LOST, OPEN, Delivery
@@ -76,13 +78,15 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         max_message_size: In bytes; None for the stream's ``max_buffer_size``.
         ping_interval: Seconds between pings; None or 0 for none.
         ping_timeout: Seconds within which a pong has to come; 0 for no limit.
+        close_timeout: Seconds for the peer to answer a close frame; None for 5.
 
     Attributes:
         selected_subprotocol: What was agreed, or None.
         close_code, close_reason: What the peer's close frame said, or None.
 
     Raises:
-        ValueError: A compression option is unknown or out of range.
+        ValueError: A compression option is unknown or out of range, or the close_timeout is no
+            number from 0.
     """
 
     FIN, OPCODE_MASK = FIN, OPCODE_MASK
@@ -100,11 +104,14 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     _keepalive = None
     _heard = None          # how far messages had come when the last ping went out
     _waiting = None        # the time limit of the closing handshake
+    _close_timeout = None
+    _cause = None          # of the end: text
+    _error = None          # for which the connection was dropped
     _pong_future = None    # the pong under way
     _pending_pong = None
 
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
-                 max_message_size=None, ping_interval=None, ping_timeout=0):
+                 max_message_size=None, ping_interval=None, ping_timeout=0, close_timeout=None):
         super(WebSocketProtocol13, self).__init__(handler)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
@@ -114,6 +121,9 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self._compression_options = compression_options
+        if close_timeout is not None:
+            check_limits(close_timeout=close_timeout)
+            self._close_timeout = close_timeout
 
     def begin(self, stream, context):
         """Go over from HTTP to frames.
@@ -164,13 +174,14 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
             self.close(data[0])
         else:
-            gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
 
     def notice_end(self, opcode, data):
         """Take notice of what ends the events, before it is handled."""
         if opcode == OP_CLOSE:
             self._stop_keepalive()
+        if opcode != OP_CLOSE or not self.server_terminated:
+            self._cause = ending.by_peer(opcode, data)
         self.close_code, self.close_reason = data if opcode == OP_CLOSE else data.peer_close
         self.handler.close_code, self.handler.close_reason = self.close_code, self.close_reason
 
@@ -184,8 +195,11 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         Args:
             on_close: The callback.
             *args: Its arguments.
+
+        Returns:
+            The Future of what it returned, if that is not done, else None.
         """
-        self._delivery.call(on_close, *args)
+        return self._delivery.call(on_close, *args)
 
     # Pings and pongs.
 
@@ -214,8 +228,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         self._heard = self._progress()
         try:
             return self._write_frame(True, OP_PING, b"")
-        except (WebSocketClosedError, StreamBufferFullError):
-            self._abort()
+        except (WebSocketClosedError, StreamBufferFullError) as error:
+            self._abort(error)
             return None
 
     def _progress(self):
@@ -252,8 +266,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             return self._send_message(opcode, payload)
         try:
             return self._transport.write(self._core.send_message(opcode, payload))
-        except StreamBufferFullError:
-            self._abort()
+        except StreamBufferFullError as error:
+            self._abort(error)
             raise
 
     def _send_message(self, opcode, payload):
@@ -263,8 +277,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             if len(payload) < LARGE_PIECE:
                 return self._transport.write(self._core.send_message(opcode, payload))
             return self._transport.write_large(*self._core.send_large_message(opcode, payload))
-        except StreamBufferFullError:
-            self._abort()
+        except StreamBufferFullError as error:
+            self._abort(error)
             raise
 
     def write_ping(self, data):
@@ -290,8 +304,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     def _write(self, frame):
         try:
             return self._transport.write(frame)
-        except StreamBufferFullError:
-            self._abort()
+        except StreamBufferFullError as error:
+            self._abort(error)
             raise
 
     def set_nodelay(self, value):
@@ -317,10 +331,18 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         if not self.server_terminated:
             self._end_sending(code, reason)
         if self.client_terminated:
-            self._transport.close(CLOSE_TIMEOUT)
+            self._transport.close(self._closing_time())
         elif self._waiting is None:
-            self._waiting = Deadline(self.io_loop, CLOSE_TIMEOUT, self._abort)
+            self._waiting = Deadline(self.io_loop, self._closing_time(), self._on_close_timeout)
             self._delivery.go_on()
+
+    def _closing_time(self):
+        """Tell how many seconds the peer has to answer our close frame."""
+        return CLOSE_TIMEOUT if self._close_timeout is None else self._close_timeout
+
+    def _on_close_timeout(self):
+        self._abort(PeerTimeoutError("the peer did not answer the close frame within %g s"
+                                     % self._closing_time()))
 
     def _end_sending(self, code, reason):
         try:
@@ -337,6 +359,10 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             pass  # the stream is closed, which is what was wanted
         else:
             self._transport.flush()
+            said = ending.close_said(code, reason, self._semantics.any_close_code)
+            self.handler._ws_sent_close = said
+            if self._cause is None:
+                self._cause = ending.by_us(*said)
 
     def _stop_keepalive(self):
         if self._keepalive is not None:
@@ -356,6 +382,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     def fail_callback(self):
         """Fail the connection because of what happened here; never raises an Exception."""
         self._delivery.stop()
+        self._cause = ending.UNTOLD
         try:
             self._fail(CLOSE_INTERNAL_ERROR, None)
         except Exception:  # out of memory, for example
@@ -365,8 +392,9 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         """Log what a callback failed with, as the application wants it."""
         self.handler._ws_log_exception(*exc_info)
 
-    def _abort(self):
+    def _abort(self, error=None):
         """Close the socket without a word."""
+        self._error = self._error or error
         self.client_terminated = self.server_terminated = True
         self._stop_keepalive()
         self._transport.abort()
@@ -378,6 +406,9 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
 
     def _on_transport_close(self):
         self.client_terminated = self.server_terminated = True
+        if self._delivery.state < LOST and not self._core.close_received:
+            error = self._error or self.stream.error or StreamClosedError()
+            self._error = self.handler._ws_connection_error = error
         self._lose()
 
     def _lose(self):
@@ -385,6 +416,9 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        if self._delivery.state < LOST:
+            ending.log_end(self.path, self._cause, self.handler._ws_connection_error)
+            self._error = None
         self._delivery.lose()
 
     # 4.3's names of the counters.

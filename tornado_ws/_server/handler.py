@@ -7,17 +7,18 @@ from tornado import web
 from tornado.log import gen_log
 
 from tornado_ws._compat import futures, threads
+from tornado_ws._connection.additions import Additions
 from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import handshake
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._semantics import TORNADO_4_3, Setting
+from tornado_ws._semantics import TORNADO_4_3, Setting, class_setting
 
 _REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required"}
 
 
-class WebSocketHandler(web.RequestHandler):
+class WebSocketHandler(Additions, web.RequestHandler):
     """A request handler whose request becomes a WebSocket.
 
     Override `on_message`, and as needed `open`, `on_close` and the methods that decide about the
@@ -48,7 +49,6 @@ class WebSocketHandler(web.RequestHandler):
     _ws_protocol_class = WebSocketProtocol13
     _ws_opened = False
     _ws_closed_future = None  # what get() waits for
-    _ws_protocol = None       # until the end has been told
     _ws_thread = None         # tells which thread is the loop's
 
     def __init__(self, application, request, **kwargs):
@@ -120,7 +120,7 @@ class WebSocketHandler(web.RequestHandler):
             A `WebSocketProtocol13`, or None if the version is not spoken.
 
         Raises:
-            ValueError: A compression option is unknown or out of range.
+            ValueError: A compression option or a limit is unknown or out of range.
         """
         semantics = self._ws_semantics
         try:
@@ -135,7 +135,7 @@ class WebSocketHandler(web.RequestHandler):
         options = futures.decided("get_compression_options", self.get_compression_options())
         return self._ws_protocol_class(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
-            ping_timeout=timeout)
+            ping_timeout=timeout, close_timeout=class_setting(self, "close_timeout"))
 
     def _ws_switch_protocols(self, answer):
         """Take the stream over from HTTP.
@@ -272,6 +272,14 @@ class WebSocketHandler(web.RequestHandler):
         """
         return self.settings.get("websocket_max_message_size", None)
 
+    @Setting
+    def close_timeout(self):
+        """Seconds for a peer to answer a close frame: ``websocket_close_timeout``; None is 5.
+
+        Then the socket is closed. 0 waits for no answer.
+        """
+        return self.settings.get("websocket_close_timeout", None)
+
     # What an application calls.
 
     @Setting
@@ -322,7 +330,9 @@ class WebSocketHandler(web.RequestHandler):
         return self.ws_connection.write_ping(data)
 
     def close(self, code=None, reason=None):
-        """Close the connection; the peer has 5 seconds to answer. May be called from any thread.
+        """Close the connection. May be called from any thread.
+
+        The peer has `close_timeout` to answer; then the socket is closed.
 
         Args:
             code: A close code (RFC 6455 section 7.4): 1000-1003, 1007-1014 or 3000-4999. None
@@ -359,8 +369,7 @@ class WebSocketHandler(web.RequestHandler):
         protocol = self._ws_protocol
         if protocol is not None and not self._on_close_called:
             self._on_close_called = True
-            protocol.call_on_close(self.on_close)
-            self._ws_protocol = None
+            self._ws_end(protocol, self.on_close)
             self.ui = None  # its functions refer to the handler
             if self._ws_closed_future is not None and not self._ws_closed_future.done():
                 self._ws_closed_future.set_result(None)
