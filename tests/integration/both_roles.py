@@ -14,6 +14,7 @@ from __future__ import absolute_import, division, print_function
 from peers import Noted, each, until
 from raw_server import ClientCase
 from tornado import gen
+from tornado.httpclient import HTTPRequest
 from wire import MASK, close_frame, frame
 
 SIDES = ("server", "client")
@@ -47,8 +48,9 @@ class BothRolesCase(ClientCase):
                 if message is None:
                     case.closed.append(case.end)
 
+            url = HTTPRequest(self.server_url(), validate_cert=False)
             self.end, peer = yield self.open(
-                headers=headers, on_message_callback=on_message, **options)
+                url, headers=headers, on_message_callback=on_message, **options)
         else:
             class Plain(Noted, self.websocket.WebSocketHandler):
                 def on_close(self):

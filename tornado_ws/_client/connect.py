@@ -104,7 +104,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
                       on_message_callback=None, compression_options=None, ping_interval=None,
                       ping_timeout=None, max_message_size=None, subprotocols=None,
                       resolver=None, connection_class=WebSocketClientConnection,
-                      close_timeout=None):
+                      close_timeout=None, max_buffered_amount=None):
     """Open a WebSocket to a server.
 
     Args:
@@ -125,6 +125,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         connection_class: The class to make.
         close_timeout: Seconds for the server to answer a close frame, 0 to wait for no answer;
             None is 5.
+        max_buffered_amount: As `WebSocketHandler.max_buffered_amount`; None is no limit.
 
     Returns:
         A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
@@ -137,7 +138,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         TypeError: An argument is of the wrong kind.
     """
     _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options)
-    limits = _given(close_timeout=close_timeout)
+    limits = _given(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
     request = _copy_request(url, connect_timeout)
     subprotocols = handshake.check_subprotocols(subprotocols)
     io_loop = io_loop or IOLoop.current()

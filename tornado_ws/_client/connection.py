@@ -36,7 +36,8 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         request: The ``HTTPRequest`` with Tornado's defaults and a ``ws:`` or ``wss:`` URL.
         on_message_callback, compression_options, subprotocols, resolver: As in
             `websocket_connect`.
-        ping_interval, ping_timeout, max_message_size, close_timeout: Likewise.
+        ping_interval, ping_timeout, max_message_size: Likewise.
+        close_timeout, max_buffered_amount: Likewise.
         connect_future: The Future to resolve, or None to make one.
 
     Attributes:
@@ -61,7 +62,8 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
-                 subprotocols=None, resolver=None, connect_future=None, close_timeout=None):
+                 subprotocols=None, resolver=None, connect_future=None, close_timeout=None,
+                 max_buffered_amount=None):
         self._ws_context = contexts.request_context()
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
@@ -79,7 +81,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         self._ws_limits = dict(
             max_message_size=max_message_size, ping_interval=ping_interval,
             ping_timeout=ping_interval if ping_timeout is None else ping_timeout,
-            close_timeout=close_timeout)
+            close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
         self._ws_connect_future = connect_future or futures.new_future(io_loop)
         self._ws_connect_timer = None
 

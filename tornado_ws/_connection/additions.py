@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 
 from tornado_ws._compat import futures
 from tornado_ws._semantics import Setting
+from tornado_ws._stream.draining import Draining, fail_closed
 
 
 def check_limits(**limits):
@@ -61,6 +62,33 @@ class Additions(object):
         word.
         """
         return self._ws_connection_error
+
+    @Setting
+    def buffered_amount(self):
+        """How many bytes were accepted that the kernel has not taken yet."""
+        protocol = self._ws_protocol
+        return 0 if protocol is None else protocol._transport.buffered_amount()
+
+    def wait_drained(self, to=0):
+        """Wait until little enough waits to be sent.
+
+        Args:
+            to: The number of bytes.
+
+        Returns:
+            A Future that is done when at most so many bytes wait. It fails with
+            WebSocketClosedError if the connection is closed before; nobody has to look at it.
+
+        Raises:
+            ValueError: ``to`` is no number from 0.
+        """
+        check_limits(to=to)
+        future, protocol = self._ws_new_future(), self._ws_protocol
+        if protocol is None:
+            fail_closed(future)
+        else:
+            Draining(protocol._transport, to, future).look()
+        return future
 
     def wait_closed(self):
         """Wait for the end of the connection.

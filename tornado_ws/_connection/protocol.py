@@ -27,12 +27,13 @@ from tornado_ws._connection.opening import OpeningHandshake
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import deflate
 from tornado_ws._sansio.connection import Connection
-from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, MAX_CONTROL_PAYLOAD, OP_BINARY,
-                                       OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2,
-                                       RSV3, RSV_MASK, mask_bytes)
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, CLOSE_POLICY_VIOLATION, FIN,
+                                       MAX_CONTROL_PAYLOAD, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG,
+                                       OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK, mask_bytes)
 from tornado_ws._sansio.utf8 import encode as encode_text
 from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._stream.direct import LARGE_PIECE, open_transport
+from tornado_ws._stream.limited import SlowConsumerError, limited_kind
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -79,13 +80,14 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         ping_interval: Seconds between pings; None or 0 for none.
         ping_timeout: Seconds within which a pong has to come; 0 for no limit.
         close_timeout: Seconds for the peer to answer a close frame; None for 5.
+        max_buffered_amount: The most bytes that may wait for the peer; None for no limit.
 
     Attributes:
         selected_subprotocol: What was agreed, or None.
         close_code, close_reason: What the peer's close frame said, or None.
 
     Raises:
-        ValueError: A compression option is unknown or out of range, or the close_timeout is no
+        ValueError: A compression option is unknown or out of range, or one of the last two is no
             number from 0.
     """
 
@@ -105,13 +107,15 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     _heard = None          # how far messages had come when the last ping went out
     _waiting = None        # the time limit of the closing handshake
     _close_timeout = None
+    _max_buffered_amount = None
     _cause = None          # of the end: text
     _error = None          # for which the connection was dropped
     _pong_future = None    # the pong under way
     _pending_pong = None
 
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
-                 max_message_size=None, ping_interval=None, ping_timeout=0, close_timeout=None):
+                 max_message_size=None, ping_interval=None, ping_timeout=0, close_timeout=None,
+                 max_buffered_amount=None):
         super(WebSocketProtocol13, self).__init__(handler)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
@@ -121,9 +125,11 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self._compression_options = compression_options
+        check_limits(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
         if close_timeout is not None:
-            check_limits(close_timeout=close_timeout)
             self._close_timeout = close_timeout
+        if max_buffered_amount is not None:
+            self._max_buffered_amount = max_buffered_amount
 
     def begin(self, stream, context):
         """Go over from HTTP to frames.
@@ -145,8 +151,11 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         self.thread = self._callbacks.thread
         self._delivery = delivery = Delivery(self, self._core, self._callbacks,
                                              self.handler._ws_serial_messages)
-        self._transport = delivery.transport = open_transport(
-            stream, delivery.receive, self._on_transport_close)
+        transport = self._transport = delivery.transport = open_transport(
+            stream, delivery.receive, self._on_transport_close,
+            limited_kind(stream) if self._max_buffered_amount is not None else None)
+        if self._max_buffered_amount is not None:
+            transport.limit = self._max_buffered_amount
         if self.ping_interval:
             self._keepalive = Keepalive(
                 self.io_loop, self.ping_interval, self.ping_timeout,
@@ -267,7 +276,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         try:
             return self._transport.write(self._core.send_message(opcode, payload))
         except StreamBufferFullError as error:
-            self._abort(error)
+            self._on_full(error)
             raise
 
     def _send_message(self, opcode, payload):
@@ -278,8 +287,16 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
                 return self._transport.write(self._core.send_message(opcode, payload))
             return self._transport.write_large(*self._core.send_large_message(opcode, payload))
         except StreamBufferFullError as error:
-            self._abort(error)
+            self._on_full(error)
             raise
+
+    def _on_full(self, error):
+        """End a connection whose peer reads too slowly."""
+        if isinstance(error, SlowConsumerError):
+            self._transport.drop_backlog()
+            self._close(CLOSE_POLICY_VIOLATION, "too slow")
+        else:
+            self._abort(error)
 
     def write_ping(self, data):
         """Send a ping; see `WebSocketHandler.ping`."""
@@ -303,7 +320,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
 
     def _write(self, frame):
         try:
-            return self._transport.write(frame)
+            return self._transport.write_control(frame)
         except StreamBufferFullError as error:
             self._abort(error)
             raise

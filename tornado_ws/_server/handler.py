@@ -135,7 +135,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
         options = futures.decided("get_compression_options", self.get_compression_options())
         return self._ws_protocol_class(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
-            ping_timeout=timeout, close_timeout=class_setting(self, "close_timeout"))
+            ping_timeout=timeout, close_timeout=class_setting(self, "close_timeout"),
+            max_buffered_amount=class_setting(self, "max_buffered_amount"))
 
     def _ws_switch_protocols(self, answer):
         """Take the stream over from HTTP.
@@ -273,6 +274,15 @@ class WebSocketHandler(Additions, web.RequestHandler):
         return self.settings.get("websocket_max_message_size", None)
 
     @Setting
+    def max_buffered_amount(self):
+        """The most bytes that may wait for a client: ``websocket_max_buffered_amount``.
+
+        A `write_message` that would pass it raises ``StreamBufferFullError``, and the client is
+        closed with 1008 as too slow: what was written and not begun is dropped. None is no limit.
+        """
+        return self.settings.get("websocket_max_buffered_amount", None)
+
+    @Setting
     def close_timeout(self):
         """Seconds for a peer to answer a close frame: ``websocket_close_timeout``; None is 5.
 
@@ -306,8 +316,9 @@ class WebSocketHandler(Additions, web.RequestHandler):
             WebSocketClosedError: The connection is closed or closing.
             TypeError: The message is of another type.
             UnicodeEncodeError: The text has lone surrogates.
-            StreamBufferFullError: More than the stream's ``max_write_buffer_size`` would wait
-                to be sent; the connection is dropped.
+            StreamBufferFullError: More than `max_buffered_amount` would wait to be sent; the
+                connection is closed with 1008 (and this is a WebSocketClosedError too). Or more
+                than the stream's ``max_write_buffer_size``; then it is dropped.
         """
         protocol = self.ws_connection
         if protocol is None:

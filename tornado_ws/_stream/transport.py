@@ -184,6 +184,24 @@ class Transport(object):
         self._unsent = unsent
         return self._written or self._gather()
 
+    write_control = write  # no limit of messages is for it
+
+    def buffered_amount(self):
+        """Tell how many bytes were written here and wait for the socket."""
+        if self.stream.socket is None:
+            return 0
+        if self._write_future is None:
+            return self._unsent
+        return self._unsent - self._size_under_way + self._left_under_way()
+
+    def _left_under_way(self):
+        return self._size_under_way
+
+    @property
+    def under_way(self):
+        """The Future of the write under way, or None."""
+        return self._write_future
+
     def _has_lost_patience(self):
         now = _now()
         if not self.wrote:

@@ -27,9 +27,10 @@ class NamesTest(testing.AsyncTestCase):
     def test_what_is_ours_is_marked(self):
         """Besides what 4.3 has, and what may be overridden, names begin with ``_ws_``."""
         self.assertEqual(sorted(self.names()), [
-            "close_timeout", "connection_error", "max_message_size", "on_ping", "ping_interval",
-            "ping_timeout", "selected_subprotocol", "sent_close_code", "sent_close_reason",
-            "serial_messages", "wait_closed"])
+            "buffered_amount", "close_timeout", "connection_error", "max_buffered_amount",
+            "max_message_size", "on_ping", "ping_interval", "ping_timeout",
+            "selected_subprotocol", "sent_close_code", "sent_close_reason", "serial_messages",
+            "wait_closed", "wait_drained"])
 
     @each(("instance", True), ("subclass", False))
     @async_test
