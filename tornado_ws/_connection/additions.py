@@ -6,6 +6,7 @@ them. What they tell is kept under names that begin with ``_ws_``.
 """
 from __future__ import absolute_import, division, print_function
 
+import collections
 import numbers
 
 from tornado.ioloop import IOLoop
@@ -13,6 +14,14 @@ from tornado.ioloop import IOLoop
 from tornado_ws._compat import futures
 from tornado_ws._semantics import Setting
 from tornado_ws._stream.draining import Draining, fail_closed
+
+
+class Stats(collections.namedtuple("Stats", [
+        "messages_in", "messages_out", "message_bytes_in", "message_bytes_out", "wire_bytes_in",
+        "wire_bytes_out", "opened_at"])):
+    """What a connection has done; see `Additions.ws_stats`."""
+
+    __slots__ = ()
 
 
 def check_limits(**limits):
@@ -35,6 +44,8 @@ class Additions(object):
     _ws_protocol = None                # while there is a connection whose end was not told
     _ws_sent_close = None, None        # code and reason of our close frame
     _ws_connection_error = None
+    _ws_latency = None
+    _ws_stats = Stats(0, 0, 0, 0, 0, 0, None)  # after the end
     _ws_closed_waiters = ()            # the Futures of `wait_closed`
     _ws_telling = False                # whether an awaitable of on_close is not done yet
 
@@ -62,6 +73,36 @@ class Additions(object):
         word.
         """
         return self._ws_connection_error
+
+    @Setting
+    def latency(self):
+        """Seconds from the last answered ping of ``ping_interval`` to its pong; None before."""
+        return self._ws_latency
+
+    def measure_latency(self):
+        """Send a ping and measure how long its pong takes.
+
+        Returns:
+            A Future of the seconds. It fails with WebSocketClosedError if the connection is closed
+            before; nobody has to look at it. A pong to a later ping counts too.
+        """
+        future, protocol = self._ws_new_future(), self._ws_protocol
+        if protocol is None:
+            fail_closed(future)
+        else:
+            protocol.measure_latency(future)
+        return future
+
+    def ws_stats(self):
+        """Tell what the connection has done.
+
+        Returns:
+            A namedtuple of ``messages_in`` and ``messages_out``, counts; ``message_bytes_in`` and
+            ``message_bytes_out``, the bytes of their payloads, uncompressed; ``wire_bytes_in`` and
+            ``wire_bytes_out``, the bytes of all frames as they were sent; and ``opened_at``,
+            seconds of the IOLoop's clock, None if it never was open. It stays after the end.
+        """
+        return self._ws_stats if self._ws_protocol is None else self._ws_protocol.stats()
 
     @Setting
     def buffered_amount(self):
@@ -113,7 +154,7 @@ class Additions(object):
     def _ws_end(self, protocol, on_close, *args):
         """Call the callback for the end, and tell who waits for it."""
         pending = protocol.call_on_close(on_close, *args)
-        self._ws_protocol = None
+        self._ws_protocol, self._ws_stats = None, protocol.stats()
         if pending is None:
             self._ws_on_told()
         else:

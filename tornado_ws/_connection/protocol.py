@@ -17,11 +17,12 @@ from tornado_ws._compat.errors import PeerTimeoutError
 from tornado_ws._compat.futures import on_done
 from tornado_ws._compat.threads import current_thread
 from tornado_ws._connection import ending
-from tornado_ws._connection.additions import check_limits
+from tornado_ws._connection.additions import Stats, check_limits
 from tornado_ws._connection.callbacks import Callbacks
 from tornado_ws._connection.deadline import Deadline
 from tornado_ws._connection.delivery import LOST, OPEN, Delivery
 from tornado_ws._connection.keepalive import Keepalive
+from tornado_ws._connection.latency import Probes
 from tornado_ws._connection.messages import encode_message
 from tornado_ws._connection.opening import OpeningHandshake
 from tornado_ws._errors import WebSocketClosedError
@@ -33,6 +34,7 @@ from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, CLOSE_POLICY_VIOLAT
 from tornado_ws._sansio.utf8 import encode as encode_text
 from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._stream.direct import LARGE_PIECE, open_transport
+from tornado_ws._stream.draining import fail_closed
 from tornado_ws._stream.limited import SlowConsumerError, limited_kind
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
@@ -110,6 +112,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     _max_buffered_amount = None
     _cause = None          # of the end: text
     _error = None          # for which the connection was dropped
+    _probes = None         # pings whose pongs somebody waits for
+    _opened_at = None
     _pong_future = None    # the pong under way
     _pending_pong = None
 
@@ -143,6 +147,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         """
         self.stream = stream
         self.io_loop = stream.io_loop
+        self._opened_at = self.io_loop.time()
         if self._core.max_message_size is None:
             self._core.max_message_size = stream.max_buffer_size
         if not stream.closed():
@@ -175,8 +180,12 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             self._send_pong(data)
             self._delivery.call(self.handler._ws_on_ping, data)
         elif opcode == OP_PONG:
+            if self._probes is not None:
+                self._probes.received_pong(data)
             if self._keepalive is not None:
-                self._keepalive.received_pong()
+                latency = self._keepalive.received_pong(data)
+                if latency is not None:
+                    self.handler._ws_latency = latency
             self._delivery.call(self.handler.on_pong, data)
         elif opcode == OP_CLOSE:
             self.client_terminated = True
@@ -240,6 +249,18 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         except (WebSocketClosedError, StreamBufferFullError) as error:
             self._abort(error)
             return None
+
+    def measure_latency(self, future):
+        """Send a ping, and settle a Future; see `WebSocketHandler.measure_latency`."""
+        if self.server_terminated or self.client_terminated:
+            fail_closed(future)
+            return
+        if self._probes is None:
+            self._probes = Probes(self.io_loop)
+        try:
+            self._write_frame(True, OP_PING, self._probes.add(future))
+        except (WebSocketClosedError, StreamBufferFullError):
+            self._probes.fail()
 
     def _progress(self):
         return self._core.message_bytes_in, self._core.bytes_missing
@@ -433,10 +454,19 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        if self._probes is not None:
+            self._probes.fail()
         if self._delivery.state < LOST:
             ending.log_end(self.path, self._cause, self.handler._ws_connection_error)
             self._error = None
         self._delivery.lose()
+
+    def stats(self):
+        """Return the `Stats` of the connection."""
+        core = self._core
+        return Stats(core.messages_in, core.messages_out, core.message_bytes_in,
+                     core.message_bytes_out, core.wire_bytes_in, core.wire_bytes_out,
+                     self._opened_at)
 
     # 4.3's names of the counters.
     _message_bytes_in = property(operator.attrgetter("_core.message_bytes_in"))
