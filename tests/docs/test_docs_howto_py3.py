@@ -85,9 +85,12 @@ class OriginTest(DocsCase):
                 ("/ws", None, 101),
                 ("/ws", own, 101),
                 ("/ws", "http://127.0.0.1", 403),
-                ("/ws", "https://www.example.com", 403),
+                ("/ws", "https://www.example.com", 101),
+                ("/ws", "http://www.example.com", 403),
+                ("/ws", "https://partner.example.com", 403),
                 ("/ws/friends", own, 101),
                 ("/ws/friends", "https://www.example.com", 101),
+                ("/ws/friends", "https://partner.example.com", 101),
                 ("/ws/friends", "http://www.example.com", 403),
                 ("/ws/friends", "https://www.example.com.evil.example", 403),
                 ("/ws/friends", "null", 403)]:

@@ -242,7 +242,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
         """Decide whether a page of that origin may connect.
 
         Browsers do not apply the same-origin policy to WebSockets, so this is the protection
-        against cross-site WebSocket hijacking. The default allows the request's own ``Host``.
+        against cross-site WebSocket hijacking. The default allows the request's own ``Host`` and
+        the application's setting ``trusted_origins``, a list of ``scheme://host[:port]``.
         It is called after ``prepare``, for every request that has an origin; other programs
         than browsers send none.
 

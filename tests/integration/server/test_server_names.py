@@ -30,8 +30,8 @@ class NamesTest(testing.AsyncTestCase):
         self.assertEqual(sorted(self.names()), [
             "buffered_amount", "close_timeout", "connection_error", "latency",
             "max_buffered_amount", "max_message_size", "measure_latency", "on_ping",
-            "ping_interval", "ping_timeout", "selected_subprotocol", "sent_close_code", "sent_close_reason", "serial_messages",
-            "wait_closed", "wait_drained", "ws_stats"])
+            "ping_interval", "ping_timeout", "selected_subprotocol", "sent_close_code",
+            "sent_close_reason", "serial_messages", "wait_closed", "wait_drained", "ws_stats"])
 
     @each(("instance", True), ("subclass", False))
     @async_test
