@@ -319,10 +319,12 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
 
     # Sending.
 
-    def write_message(self, message, binary=False):
+    def write_message(self, message, binary=False, compress=None):
         """Send a message; arguments, result and errors as in `WebSocketHandler.write_message`."""
         if self.protocol is None:
             raise WebSocketClosedError("the connection is closed or closing")
+        if compress is not None:
+            return self.protocol.write_message_as(message, binary, compress)
         return self.protocol.write_message(message, binary)
 
     def ping(self, data=b""):

@@ -300,13 +300,23 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             self._on_full(error)
             raise
 
-    def _send_message(self, opcode, payload):
+    def write_message_as(self, message, binary, compress):
+        """Send a message, and say whether it is compressed; see `WebSocketHandler.write_message`."""
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
+        opcode, payload = encode_message(message, binary)
+        if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
+            return self._callbacks.call_in_loop(self._send_message, opcode, payload, compress)
+        return self._send_message(opcode, payload, compress)
+
+    def _send_message(self, opcode, payload, compress=None):
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
         try:
+            head, payload = self._core.send_large_message(opcode, payload, compress)
             if len(payload) < LARGE_PIECE:
-                return self._transport.write(self._core.send_message(opcode, payload))
-            return self._transport.write_large(*self._core.send_large_message(opcode, payload))
+                return self._transport.write(head + payload)
+            return self._transport.write_large(head, payload)
         except StreamBufferFullError as error:
             self._on_full(error)
             raise

@@ -298,7 +298,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
         """What `select_subprotocol` returned, while the connection is open."""
         return self.ws_connection.selected_subprotocol if self.ws_connection else None
 
-    def write_message(self, message, binary=False):
+    def write_message(self, message, binary=False, compress=None):
         """Send a message.
 
         May be called from any thread; the result is then a ``concurrent.futures.Future``.
@@ -307,6 +307,9 @@ class WebSocketHandler(Additions, web.RequestHandler):
             message: A dict (sent as JSON text), str or UTF-8 bytes; with ``binary`` also a
                 bytearray or memoryview.
             binary: Whether to send a binary message.
+            compress: False sends this one as it is, for what compresses badly or mixes a secret
+                with what others say; True compresses it even below ``min_size``. None is the rule
+                of `get_compression_options`. Without compression it makes no difference.
 
         Returns:
             A Future that is done when the socket has taken the message (flow control), and that
@@ -324,6 +327,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
         protocol = self.ws_connection
         if protocol is None:
             raise WebSocketClosedError("the connection is closed or closing")
+        if compress is not None:
+            return protocol.write_message_as(message, binary, compress)
         return protocol.write_message(message, binary)
 
     def ping(self, data=b""):

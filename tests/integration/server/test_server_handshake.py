@@ -287,7 +287,6 @@ class OriginTest(WebSocketCase):
         peer.send_request(self.add(Echo), handshake(Origin=origin, Host=host), host=False)
         self.assertEqual((yield peer.read_response())[0], status)
 
-
     @each(("listed", "https://friend.example", 101),
           ("listed_with_port", "http://friend.example:8000", 101),
           ("own", "http://127.0.0.1:PORT", 101),
