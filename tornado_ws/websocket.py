@@ -12,8 +12,10 @@ from tornado_ws._sansio.deflate import PerMessageDeflateCompressor as _PerMessag
 from tornado_ws._sansio.deflate import \
     PerMessageDeflateDecompressor as _PerMessageDeflateDecompressor
 from tornado_ws._server.handler import WebSocketHandler
+from tornado_ws._server.registry import close_all_connections, open_connections
 
 __all__ = [
     "WebSocketClientConnection", "WebSocketClosedError", "WebSocketError", "WebSocketHandler",
-    "WebSocketProtocol", "WebSocketProtocol13", "websocket_connect",
+    "WebSocketProtocol", "WebSocketProtocol13", "close_all_connections", "open_connections",
+    "websocket_connect",
     "_PerMessageDeflateCompressor", "_PerMessageDeflateDecompressor"]

@@ -21,6 +21,8 @@ __all__ = [
     "WebSocketHandler",
     "WebSocketProtocol",
     "WebSocketProtocol13",
+    "close_all_connections",
+    "open_connections",
     "websocket_connect",
     "_PerMessageDeflateCompressor",
     "_PerMessageDeflateDecompressor",
@@ -114,6 +116,14 @@ class WebSocketHandler(_Additions, web.RequestHandler):
     def set_nodelay(self, value: bool) -> None: ...
     def on_connection_close(self) -> None: ...
     def send_error(self, *args: Any, **kwargs: Any) -> None: ...
+
+def open_connections(application: web.Application) -> list[WebSocketHandler]: ...
+def close_all_connections(
+    application: web.Application,
+    code: int | None = 1001,
+    reason: str | None = "",
+    timeout: float | None = None,
+) -> Future[int]: ...
 
 class WebSocketProtocol:
     handler: Any

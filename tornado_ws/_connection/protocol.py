@@ -301,7 +301,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             raise
 
     def write_message_as(self, message, binary, compress):
-        """Send a message, and say whether it is compressed; see `WebSocketHandler.write_message`."""
+        """Send a message, compressed or not; see `WebSocketHandler.write_message`."""
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
         opcode, payload = encode_message(message, binary)
@@ -389,6 +389,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         return CLOSE_TIMEOUT if self._close_timeout is None else self._close_timeout
 
     def _on_close_timeout(self):
+        self._transport.cut = True
         self._abort(PeerTimeoutError("the peer did not answer the close frame within %g s"
                                      % self._closing_time()))
 

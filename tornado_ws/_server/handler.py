@@ -6,7 +6,7 @@ import sys
 from tornado import web
 from tornado.log import gen_log
 
-from tornado_ws._compat import futures, threads
+from tornado_ws._compat import futures, rules, threads
 from tornado_ws._connection.additions import Additions
 from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.protocol import WebSocketProtocol13
@@ -14,8 +14,10 @@ from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import handshake
 from tornado_ws._sansio.errors import HandshakeError
 from tornado_ws._semantics import TORNADO_4_3, Setting, class_setting
+from tornado_ws._server.registry import STATUS_UNAVAILABLE, connections_of
 
-_REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required"}
+_REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required",
+            503: "Service Unavailable"}
 
 
 class WebSocketHandler(Additions, web.RequestHandler):
@@ -62,8 +64,9 @@ class WebSocketHandler(Additions, web.RequestHandler):
         """Answer the opening handshake (RFC 6455 section 4.2).
 
         A request that cannot become a WebSocket gets an ordinary HTTP response: 400, 403 when
-        `check_origin` refuses, or 426 for an unknown version. The work is done when this
-        returns: an override need neither return nor await the result.
+        `check_origin` refuses, 426 for an unknown version, or 503 when the setting
+        ``websocket_max_connections`` or `close_all_connections` allows no more. The work is done
+        when this returns: an override need neither return nor await the result.
 
         Args:
             *args: Positional groups of the ``URLSpec``.
@@ -97,6 +100,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
 
     def _ws_accept(self):
         handshake.check_upgrade(self.request.headers, self.request.version)
+        connections_of(self.application).admit(self.settings.get("websocket_max_connections"))
         if not self._ws_semantics.allow_origin(self):
             raise HandshakeError("Cross origin websockets not allowed", 403)
         protocol = self.get_websocket_protocol()
@@ -110,6 +114,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
             # RFC 6455 section 4.2.2: "a |Sec-WebSocket-Version| header field indicating the
             # version(s) the server is capable of understanding"
             self.set_header("Sec-WebSocket-Version", ", ".join(self._ws_semantics.versions))
+        if error.status == STATUS_UNAVAILABLE and connections_of(self.application).closed:
+            rules.end_connection(self)
         self.finish(error.message)
         gen_log.debug("%s", error.detail)
 
@@ -167,6 +173,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
         self.ws_connection = self._ws_protocol = protocol
         self._ws_thread = protocol.thread
         self._ws_opened = True
+        connections_of(self.application).add(self, protocol._transport)
         return self.open(*self.open_args, **self.open_kwargs)
 
     # What an application overrides.
@@ -367,6 +374,13 @@ class WebSocketHandler(Additions, web.RequestHandler):
         elif connection is None:
             result = nothing_to_do()
         return result
+
+    def _ws_part(self, code, reason, timeout):
+        """Close the connection within a time, in seconds, whatever an override of close does."""
+        protocol = self._ws_protocol
+        if protocol is not None and timeout is not None:
+            protocol._close_timeout = timeout
+        WebSocketHandler.close(self, code, reason)
 
     def set_nodelay(self, value):
         """Set or clear TCP_NODELAY on the socket; it is set when the connection opens.

@@ -48,7 +48,12 @@ class Transport(object):
         gathered: Buffers that wait to be sent.
         wrote: Since when the callback that is being called has been writing: None if it has not,
             0 if nobody asked the clock yet. Whoever calls a callback sets it to None.
+        cut: Whether the stream was closed because the peer took too long to end.
+        on_gone: Functions to call with the transport when the stream is closed, a tuple.
     """
+
+    cut = False
+    on_gone = ()
 
     def __init__(self, stream, on_data, on_close):
         self.stream = stream
@@ -133,6 +138,8 @@ class Transport(object):
         self._lose_all()
         on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore
         on_close()
+        for function in self.on_gone:
+            function(self)
 
     def _read_rest(self):
         try:
@@ -387,7 +394,11 @@ class Transport(object):
         self.flush()
         self._end_if_sent()
         if self._timer is None and not self.stream.closed():
-            self._timer = loop.call_later(self.io_loop, timeout, self.stream.close)
+            self._timer = loop.call_later(self.io_loop, timeout, self._cut_off)
+
+    def _cut_off(self):
+        self.cut = True
+        self.stream.close()
 
     def _end_if_sent(self):
         if self._at_end is not None and not self._unsent:
