@@ -1,8 +1,8 @@
 import concurrent.futures
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, TypeAlias, type_check_only
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, type_check_only
 
 from tornado import httputil, web
 from tornado.concurrent import Future
@@ -21,6 +21,7 @@ __all__ = [
     "WebSocketHandler",
     "WebSocketProtocol",
     "WebSocketProtocol13",
+    "broadcast",
     "close_all_connections",
     "open_connections",
     "websocket_connect",
@@ -117,6 +118,14 @@ class WebSocketHandler(_Additions, web.RequestHandler):
     def on_connection_close(self) -> None: ...
     def send_error(self, *args: Any, **kwargs: Any) -> None: ...
 
+_Connection = TypeVar("_Connection", WebSocketHandler, WebSocketClientConnection)
+
+def broadcast(
+    connections: Iterable[_Connection],
+    message: _Outgoing,
+    binary: bool = False,
+    skip_above: int | None = None,
+) -> list[_Connection]: ...
 def open_connections(application: web.Application) -> list[WebSocketHandler]: ...
 def close_all_connections(
     application: web.Application,

@@ -324,3 +324,52 @@ def test_several_processes(server):
     loop = IOLoop(make_current=False)
     loop.run_sync(converse, timeout=60)
     loop.close()
+
+
+@pytest.fixture
+def room():
+    """The room in a process of its own; yields the process and its port."""
+    listener, port = bind_unused_port()
+    listener.close()
+    process = subprocess.Popen(
+        [sys.executable, os.path.join(DOCS, "howto", "code", "room.py"), str(port)],
+        stdout=subprocess.PIPE)
+    yield process, port
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def test_room(room):
+    process, port = room
+
+    async def connect():
+        while True:
+            try:
+                return await websocket.websocket_connect("ws://127.0.0.1:%d/room" % port)
+            except OSError:
+                assert process.poll() is None
+                await gen.sleep(0.01)
+
+    async def converse():
+        ann, ben = await connect(), await connect()
+        await ann.write_message("hello")
+        assert [await ann.read_message(), await ben.read_message()] == ["hello", "hello"]
+        await ann.write_message("/who")
+        assert [await ann.read_message(), await ann.read_message()] == ["127.0.0.1: ?"] * 2
+        silent = await IOStream(socket.socket()).connect(("127.0.0.1", port))
+        await silent.write(
+            b"GET /room HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        await silent.read_until(b"\r\n\r\n")
+        process.send_signal(signal.SIGTERM)
+        for conn in (ann, ben):
+            assert await conn.read_message() is None
+            assert (conn.close_code, conn.close_reason) == (1001, "bye")
+        await silent.read_until_close()
+
+    loop = IOLoop(make_current=False)
+    loop.run_sync(converse, timeout=60)
+    loop.close()
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output.strip()) == (0, b"stopped; cut off: 1")

@@ -46,6 +46,10 @@ class Limited(object):
         self._check_limit(len(data))
         return super(Limited, self).write(data)
 
+    def write_quietly(self, data):
+        """Do what `write` does; the Future is nobody's."""
+        self.write(data)
+
     def write_large(self, head, payload):
         """Send a frame in two pieces; as `write` otherwise."""
         self._check_limit(len(head) + len(payload))

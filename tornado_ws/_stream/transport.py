@@ -191,6 +191,28 @@ class Transport(object):
         self._unsent = unsent
         return self._written or self._gather()
 
+    def write_quietly(self, data):
+        """Do what `write` does, without a Future."""
+        stream, turn = self.stream, self._turn
+        if self.batching or stream.socket is None or stream.max_write_buffer_size is not None:
+            self.write(data)
+        elif self._write_future is not None:
+            self.gather(data)
+        elif self._turn_number != turn.number and not self.gathered:
+            turn.begin()
+            self._turn_number = turn.number
+            self._unsent = len(data)
+            self._send((data,))
+            if self._write_future is not None:
+                self._under_way = Gathering(self)
+        else:
+            self.gather(data)
+            if self._unsent >= GATHER_LIMIT:
+                self.flush()
+            elif not self._in_turn:
+                self._in_turn = True
+                turn.gathering.append(self)
+
     write_control = write  # no limit of messages is for it
 
     def buffered_amount(self):
