@@ -20,7 +20,7 @@ from tornado_ws._client import connection as _client
 from tornado_ws._compat import rules as _compat_rules
 from tornado_ws._compat.imports import ModuleFinder
 from tornado_ws._connection import protocol as _protocol
-from tornado_ws._semantics import TORNADO_4_3
+from tornado_ws._semantics import TORNADO_4_3, is_own_origin
 from tornado_ws._server import handler as _handler
 
 _NAME = "tornado.websocket"
@@ -60,8 +60,9 @@ def _default_message_limit():
     return getattr(_module, _LIMIT, None)
 
 
-_semantics = TORNADO_4_3._replace(default_message_limit=_default_message_limit,
-                                  **_compat_rules.installed_rules())
+_semantics = TORNADO_4_3._replace(**dict(
+    {"default_message_limit": _default_message_limit, "check_origin": is_own_origin},
+    **_compat_rules.installed_rules()))
 
 
 class WebSocketProtocol13(_protocol.WebSocketProtocol13):

@@ -24,8 +24,8 @@ def arguments():
     answers every ``--every`` messages with the number received so far, ``send`` sends it
     ``--copies`` times (``send_each`` awaits each of them, ``send_turns`` sends one in each turn
     of the event loop, ``send_nagle`` does so without TCP_NODELAY), ``fanout`` sends it to all
-    connections. With ``--client URL`` the program connects to URL and does this there
-    (``count_callback``: by a message callback).
+    connections (``fanout_broadcast`` by ``broadcast``). With ``--client URL`` the program
+    connects to URL and does this there (``count_callback``: by a message callback).
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("mode")

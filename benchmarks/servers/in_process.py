@@ -175,7 +175,7 @@ class Driver(object):
     def cycle(self, first, messages):
         """Sends each of the messages once, and checks the answers."""
         args, count = self.args, len(self.socks)
-        socks = self.socks[:1] if args.mode == "fanout" else self.socks
+        socks = self.socks[:1] if args.mode.startswith("fanout") else self.socks
         for number, (message, data) in enumerate(messages, 1):
             self.send(socks, data)
             if args.mode != "count":

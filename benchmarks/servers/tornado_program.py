@@ -88,9 +88,14 @@ class FanOut(Handler):
             connection.write_message(message)
 
 
+class FanOutBroadcast(Handler):
+    def on_message(self, message):
+        websocket.broadcast(self.connections, message)
+
+
 HANDLERS = {"echo": Echo, "echo_async": EchoAsync, "count": Count, "send": Send,
             "send_each": SendEach, "send_turns": SendTurns, "send_nagle": SendNagle,
-            "fanout": FanOut}
+            "fanout": FanOut, "fanout_broadcast": FanOutBroadcast}
 
 
 def serve():

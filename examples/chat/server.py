@@ -25,7 +25,6 @@ from tornado_ws import websocket
 
 PAGE = pathlib.Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
-CLOSE_GOING_AWAY = 1001
 CLOSE_POLICY_VIOLATION = 1008
 CLOSE_INTERNAL_ERROR = 1011
 
@@ -51,10 +50,9 @@ class Chat(websocket.WebSocketHandler):
 
     max_message_size = MAX_BYTES
 
-    def initialize(self, hub, clients):
+    def initialize(self, hub):
         """Take what the application has for all handlers."""
         self.hub = hub
-        self.clients = clients
         self.reading = None
 
     def prepare(self):
@@ -66,7 +64,6 @@ class Chat(websocket.WebSocketHandler):
 
     def open(self):
         """Start to read the hub; what the client says can be heard at once."""
-        self.clients.add(self)
         self.reading = asyncio.ensure_future(self.read_hub())
 
     async def read_hub(self):
@@ -101,7 +98,6 @@ class Chat(websocket.WebSocketHandler):
 
     def on_close(self):
         """Stop to read the hub."""
-        self.clients.discard(self)
         if self.reading is not None:
             self.reading.cancel()
 
@@ -116,9 +112,8 @@ class Page(web.RequestHandler):
 
 async def serve(port, address, hub):
     """Serve the chat until SIGINT or SIGTERM, or until the hub fails."""
-    clients = set()
     application = web.Application(
-        [("/", Page), ("/chat", Chat, {"hub": hub, "clients": clients})],
+        [("/", Page), ("/chat", Chat, {"hub": hub})],
         websocket_ping_interval=PING_SECONDS)
     running = asyncio.ensure_future(hub.run())
     server = application.listen(port, address=address)
@@ -129,9 +124,7 @@ async def serve(port, address, hub):
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
     server.stop()
-    for client in list(clients):
-        client.close(CLOSE_GOING_AWAY)
-    await asyncio.sleep(GOODBYE_SECONDS if clients else 0)
+    await websocket.close_all_connections(application, timeout=GOODBYE_SECONDS)
     if not stopping.done():
         running.result()  # raises why
 

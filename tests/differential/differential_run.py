@@ -29,7 +29,9 @@ MANY_ITERATIONS = 500
 """Turns of the loop in which what needs no timer and no thread has happened."""
 
 CALLBACKS = ("open", "on_message", "on_pong", "on_close")
+OWN_LINE = re.compile(r"Connection (closed|lost)")  # about each end (C53): 4.3 has none
 LOG_NORMALIZATIONS = (
+    (re.compile(r"^(Connection failed: .*) \[/[^\]]*\]$"), r"\1"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"0x[0-9a-f]+"), "0xADDRESS"),
     (re.compile(r"\d+\.\d+ms"), "TIME"),
@@ -85,6 +87,8 @@ class LogRecorder(logging.Handler):
     def emit(self, record):
         """Record one."""
         message = record.getMessage()
+        if OWN_LINE.match(message):
+            return
         for pattern, replacement in LOG_NORMALIZATIONS:
             message = pattern.sub(replacement, message)
         self._trace.append((record.name, record.levelname, message, bool(record.exc_info)))

@@ -107,7 +107,9 @@ class LoudClient(WebSocketClientConnection):
     def on_message(self, message: Message | None) -> Any:
         return super().on_message(message.upper() if message is not None else None)
 
-    def write_message(self, message: Any, binary: bool = False) -> Future[None]:
+    def write_message(
+        self, message: Any, binary: bool = False, compress: bool | None = None
+    ) -> Future[None]:
         return super().write_message(message, binary)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:

@@ -13,7 +13,7 @@ from __future__ import absolute_import, division, print_function
 import itertools
 import re
 
-from tornado import gen, httpserver, iostream, locks, web
+from tornado import gen, httpserver, iostream, web
 from tornado.ioloop import IOLoop
 
 from tornado_ws import websocket
@@ -28,7 +28,7 @@ PING_SECONDS = 30
 GOODBYE_SECONDS = 3
 MAX_CHAT_BYTES = 4096
 MAX_NAME_LENGTH = 32
-MAX_UNSENT = 500
+MAX_UNSENT_BYTES = 1024 * 1024
 
 SUBPROTOCOL = "demo"
 CLOSE_COMMAND = re.compile(u"/close ([0-9]{4})(?: (.*))?\\Z", re.DOTALL)
@@ -36,22 +36,13 @@ HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+\Z")
 
 
 class Client(websocket.WebSocketHandler):
-    """A connection which the application can find again to say goodbye."""
+    """What both endpoints have alike."""
 
     serial_messages = True
 
     def get_compression_options(self):
         """Agree to permessage-deflate with whoever offers it, if the application is to."""
         return {} if self.application.compress else None
-
-    def open(self):
-        """Enter the client into the application's list."""
-        self.application.clients.add(self)
-
-    def on_close(self):
-        """Strike the client off the application's list."""
-        self.application.clients.discard(self)
-        self.application.client_left.notify_all()
 
     @gen.coroutine
     def send(self, message, binary=False):
@@ -94,16 +85,15 @@ class Chat(Client):
     """
 
     max_message_size = MAX_CHAT_BYTES
+    max_buffered_amount = MAX_UNSENT_BYTES
 
     def prepare(self):
         """Name the client; an undecodable name is refused with 400 before the handshake."""
         name = self.get_query_argument("name", "")[:MAX_NAME_LENGTH]
         self.name = name or "guest %d" % next(self.application.guests)
-        self.unsent = 0
 
     def open(self):
         """Tell all, the new client too, who has come."""
-        super(Chat, self).open()
         self.tell_all(type="join", present=len(self.everybody()))
 
     @gen.coroutine
@@ -112,35 +102,25 @@ class Chat(Client):
         if isinstance(message, bytes):
             self.close(CLOSE_UNSUPPORTED_DATA, "text only")
         else:
-            yield self.tell_all(type="message", text=message)
+            self.tell_all(type="message", text=message)
+            try:
+                yield self.wait_drained()
+            except websocket.WebSocketClosedError:
+                return
             yield gen.moment
 
     def on_close(self):
         """Tell those who stay who has left."""
-        super(Chat, self).on_close()
         self.tell_all(type="leave", present=len(self.everybody()))
 
     def everybody(self):
         """Return the list of the chat's clients."""
-        return [client for client in self.application.clients if isinstance(client, Chat)]
+        return [client for client in websocket.open_connections(self.application)
+                if isinstance(client, Chat)]
 
     def tell_all(self, **event):
-        """Send ``event`` under this client's name to all; returns the Future of its own copy."""
-        event["name"] = self.name
-        for client in self.everybody():
-            if client is not self:
-                client.tell(event)
-        return self.tell(event)
-
-    @gen.coroutine
-    def tell(self, event):
-        """Send ``event`` to this client, or close it if it leaves too many of them unread."""
-        if self.unsent == MAX_UNSENT:
-            self.close(CLOSE_POLICY_VIOLATION, "too slow")
-        else:
-            self.unsent += 1
-            yield self.send(event)
-            self.unsent -= 1
+        """Send ``event`` under this client's name to all."""
+        websocket.broadcast(self.everybody(), dict(event, name=self.name))
 
 
 class Page(web.RequestHandler):
@@ -158,7 +138,7 @@ class Page(web.RequestHandler):
 
 
 class Application(web.Application):
-    """The demo: three handlers and the list of the clients that are connected.
+    """The demo: three handlers.
 
     Args:
         compress: Whether to agree to permessage-deflate.
@@ -168,26 +148,7 @@ class Application(web.Application):
         super(Application, self).__init__(
             [("/", Page), ("/echo", Echo), ("/chat", Chat)], websocket_ping_interval=PING_SECONDS)
         self.compress = compress
-        self.clients = set()
-        self.client_left = locks.Condition()
         self.guests = itertools.count(1)
-
-    @gen.coroutine
-    def say_goodbye(self, hurry):
-        """Close all clients with 1001.
-
-        Args:
-            hurry: A Future. Who has not answered when it is done, or in time, is cut off.
-        """
-        loop = IOLoop.current()
-        deadline = loop.time() + GOODBYE_SECONDS
-        loop.add_future(hurry, lambda hurry: self.client_left.notify_all())
-        for client in list(self.clients):
-            client.close(CLOSE_GOING_AWAY, "going away")
-        while self.clients and not hurry.done() and (yield self.client_left.wait(deadline)):
-            pass
-        for client in list(self.clients):
-            client.stream.close()
 
 
 @gen.coroutine
@@ -210,6 +171,10 @@ def serve(application, listeners, stop, ssl_options=None, announce=lambda count:
     stop = iostream.IOStream(stop)
     yield stop.read_bytes(1)
     server.stop()
-    announce(len(application.clients))
-    yield application.say_goodbye(stop.read_bytes(1))
+    announce(len(websocket.open_connections(application)))
+    goodbye = websocket.close_all_connections(
+        application, CLOSE_GOING_AWAY, "going away", GOODBYE_SECONDS)
+    IOLoop.current().add_future(
+        stop.read_bytes(1), lambda hurry: websocket.close_all_connections(application, timeout=0))
+    yield goodbye
     yield server.close_all_connections()

@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 
 from tornado_ws._client.connection import SCHEMES, WebSocketClientConnection
 from tornado_ws._compat import futures
+from tornado_ws._connection.additions import check_limits
 from tornado_ws._sansio import deflate, handshake
 
 _NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
@@ -84,10 +85,26 @@ def _connect_later(connect, future):
         future.set_exception(error)
 
 
+def _begin(io_loop, connect, future, callback):
+    if IOLoop.current(instance=False) is io_loop:
+        connect()
+        _call_when_done(io_loop, future, callback)
+    else:
+        io_loop.add_callback(_call_when_done, io_loop, future, callback)
+        io_loop.add_callback(_connect_later, connect, future)
+
+
+def _given(**limits):
+    """Return the limits that were given: a class of a program's own may not know the others."""
+    check_limits(**limits)
+    return dict((name, limit) for name, limit in limits.items() if limit is not None)
+
+
 def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
                       on_message_callback=None, compression_options=None, ping_interval=None,
                       ping_timeout=None, max_message_size=None, subprotocols=None,
-                      resolver=None, connection_class=WebSocketClientConnection):
+                      resolver=None, connection_class=WebSocketClientConnection,
+                      close_timeout=None, max_buffered_amount=None):
     """Open a WebSocket to a server.
 
     Args:
@@ -106,6 +123,9 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         subprotocols: A list of str to offer, the preferred first, or None.
         resolver: A ``tornado.netutil.Resolver``, or None for the default.
         connection_class: The class to make.
+        close_timeout: Seconds for the server to answer a close frame, 0 to wait for no answer;
+            None is 5.
+        max_buffered_amount: As `WebSocketHandler.max_buffered_amount`; None is no limit.
 
     Returns:
         A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
@@ -118,6 +138,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         TypeError: An argument is of the wrong kind.
     """
     _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options)
+    limits = _given(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
     request = _copy_request(url, connect_timeout)
     subprotocols = handshake.check_subprotocols(subprotocols)
     io_loop = io_loop or IOLoop.current()
@@ -126,11 +147,6 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         connection_class, io_loop=io_loop, request=request, connect_future=future,
         on_message_callback=on_message_callback, compression_options=compression_options,
         ping_interval=ping_interval, ping_timeout=ping_timeout, subprotocols=subprotocols,
-        max_message_size=max_message_size, resolver=resolver)
-    if IOLoop.current(instance=False) is io_loop:
-        connect()
-        _call_when_done(io_loop, future, callback)
-    else:
-        io_loop.add_callback(_call_when_done, io_loop, future, callback)
-        io_loop.add_callback(_connect_later, connect, future)
+        max_message_size=max_message_size, resolver=resolver, **limits)
+    _begin(io_loop, connect, future, callback)
     return future

@@ -12,9 +12,10 @@ from tornado_ws._client.reading import Read
 from tornado_ws._client.url import split_credentials
 from tornado_ws._compat import contexts, futures, http, loop, threads
 from tornado_ws._compat.rules import WarnsIfUnclosed
+from tornado_ws._connection.additions import Additions
 from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.delivery import READ_AHEAD_BYTES, READ_AHEAD_COUNT
-from tornado_ws._connection.protocol import CLOSE_TIMEOUT, WebSocketProtocol13
+from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
 from tornado_ws._sansio import deflate, handshake
 from tornado_ws._sansio.errors import HandshakeError
@@ -27,7 +28,7 @@ READS_IN_A_ROW = 32  # that are done at once
 SCHEMES = {"ws": "http", "wss": "https"}
 
 
-class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
+class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection):
     """A client's connection; `websocket_connect` makes it.
 
     Args:
@@ -36,6 +37,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         on_message_callback, compression_options, subprotocols, resolver: As in
             `websocket_connect`.
         ping_interval, ping_timeout, max_message_size: Likewise.
+        close_timeout, max_buffered_amount: Likewise.
         connect_future: The Future to resolve, or None to make one.
 
     Attributes:
@@ -54,14 +56,14 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
     _ws_semantics = TORNADO_4_3
     _ws_protocol_class = WebSocketProtocol13
     _ws_serial_messages = (False, True)
-    _ws_protocol = None   # from the handshake on, until the end has been told
     _ws_delivery = None
     _ws_thread = None     # tells which thread is the loop's
     _ws_end_timer = None  # when ``async with`` waits no longer
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
                  ping_interval=None, ping_timeout=None, max_message_size=None,
-                 subprotocols=None, resolver=None, connect_future=None):
+                 subprotocols=None, resolver=None, connect_future=None, close_timeout=None,
+                 max_buffered_amount=None):
         self._ws_context = contexts.request_context()
         self.selected_subprotocol = None
         self.key = handshake.make_key(os.urandom(16))
@@ -78,7 +80,8 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         self._ws_compression_options = compression_options
         self._ws_limits = dict(
             max_message_size=max_message_size, ping_interval=ping_interval,
-            ping_timeout=ping_interval if ping_timeout is None else ping_timeout)
+            ping_timeout=ping_interval if ping_timeout is None else ping_timeout,
+            close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
         self._ws_connect_future = connect_future or futures.new_future(io_loop)
         self._ws_connect_timer = None
 
@@ -316,10 +319,12 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
 
     # Sending.
 
-    def write_message(self, message, binary=False):
+    def write_message(self, message, binary=False, compress=None):
         """Send a message; arguments, result and errors as in `WebSocketHandler.write_message`."""
         if self.protocol is None:
             raise WebSocketClosedError("the connection is closed or closing")
+        if compress is not None:
+            return self.protocol.write_message_as(message, binary, compress)
         return self.protocol.write_message(message, binary)
 
     def ping(self, data=b""):
@@ -352,7 +357,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
             future.set_result(None)
         else:
             self._ws_end_timer = loop.call_later(
-                self.io_loop, CLOSE_TIMEOUT, self._ws_on_closed)
+                self.io_loop, protocol._closing_time(), self._ws_on_closed)
         self.close()
         return future
 
@@ -372,8 +377,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         elif protocol is not None:
             protocol.on_connection_close()
             self.tcp_client.close()
-            protocol.call_on_close(self.on_message, None)
-            self._ws_protocol = None
+            self._ws_end(protocol, self.on_message, None)
             self.__dict__.pop("on_message", None)
             self._ws_on_closed()
 

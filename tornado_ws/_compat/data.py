@@ -37,3 +37,15 @@ else:
     def view_from(data, start):
         """Return the bytes from a position on, as an IOStream takes them best."""
         return memoryview(data)[start:] if start else data
+
+
+if tornado.version_info < (5,):
+    # Tornado < 5.0: a stream counts them.
+    def unsent_bytes(stream):
+        """Tell how many bytes of what an open IOStream was given the socket has not taken."""
+        return stream._write_buffer_size
+else:
+    # Tornado >= 5.0: a stream's buffer does.
+    def unsent_bytes(stream):
+        """Tell how many bytes of what an open IOStream was given the socket has not taken."""
+        return len(stream._write_buffer)

@@ -29,6 +29,12 @@ def _answer_as_response(handler):
     return b""
 
 
+def end_connection(handler):
+    """Have the HTTP connection of a request closed after its response, and the client told so."""
+    handler.set_header("Connection", "close")
+    handler.request.connection._disconnect_on_finish = True
+
+
 def _nothing_to_finish(future=None):
     """Stand in for what ends a request on a connection that goes on as a WebSocket."""
 

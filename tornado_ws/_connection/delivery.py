@@ -317,7 +317,12 @@ class Delivery(object):
             self._deadline = Deadline(self._protocol.io_loop, END_GRACE, self._end_waiting)
 
     def call(self, callback, *args):
-        """Call a callback for which no message waits; within a batch."""
+        """Call a callback for which no message waits; within a batch.
+
+        Returns:
+            The Future of what it returned, if that is not done, else None.
+        """
+        pending = None
         try:
             result = callback(*args)
             if result is not None:
@@ -326,10 +331,12 @@ class Delivery(object):
                     self._controls += 1
                     self.attention = True
                     futures.on_done(self._protocol.io_loop, future, self._on_control_done)
+                    pending = future
                 result = future = None  # see `futures.failure`
         except BaseException:
-            result = future = None
+            result = future = pending = None
             self._callbacks.failed(*sys.exc_info())
+        return pending
 
     def _on_control_done(self, future):
         self._controls -= 1

@@ -30,13 +30,25 @@ class Keepalive(object):
         self._send_ping = send_ping
         self._on_timeout = on_timeout
         self._asked = False     # a ping went out that was not answered
+        self._pinged = None     # when it was sent
         self._deadline = None   # for its pong
         self._timer = loop.call_later(io_loop, interval, self._wake)
 
-    def received_pong(self):
-        """Take notice of a pong."""
+    def received_pong(self, data):
+        """Take notice of a pong.
+
+        Args:
+            data: Its payload; that of the pings is empty.
+
+        Returns:
+            The seconds since the first ping that was not answered, or None if it answers none.
+        """
         self._asked = False
         self._forget_deadline()
+        if data or self._pinged is None:
+            return None
+        since, self._pinged = self._pinged, None
+        return max(0.0, self._io_loop.time() - since)
 
     def stop(self):
         """Send no more pings."""
@@ -58,6 +70,8 @@ class Keepalive(object):
         sent = self._send_ping()
         if self._send_ping is None:
             return  # it failed, and we were stopped
+        if self._pinged is None:
+            self._pinged = self._io_loop.time()
         if self._timeout and not self._asked:
             self._asked = True
             if sent.done():

@@ -1,36 +1,41 @@
 """RFC 6455 between a handler (or client connection) and its IOStream.
 
-What is received is delivered by a `delivery.Delivery`; here are the opening handshake, control
-frames, sending, and the end, which comes in two steps. *Closing*: no more is sent (`is_closing`),
-because either side sent a close frame, the connection was failed, or the stream was closed. *Lost*:
-no more can be received either.
+What is received is delivered by a `delivery.Delivery`; the opening handshake is in `opening`; here
+are control frames, sending, and the end, which comes in two steps. *Closing*: no more is sent
+(`is_closing`), because either side sent a close frame, the connection was failed, or the stream was
+closed. *Lost*: no more can be received either.
 """
 from __future__ import absolute_import, division, print_function
 
 import operator
 
 from tornado.escape import utf8
-from tornado.iostream import StreamBufferFullError
-from tornado.log import gen_log
+from tornado.iostream import StreamBufferFullError, StreamClosedError
 
-from tornado_ws._compat.contexts import request_context
 from tornado_ws._compat.data import unicode_type, websocket_mask
-from tornado_ws._compat.futures import decided, on_done
+from tornado_ws._compat.errors import PeerTimeoutError
+from tornado_ws._compat.futures import on_done
 from tornado_ws._compat.threads import current_thread
+from tornado_ws._connection import ending
+from tornado_ws._connection.additions import Stats, check_limits
 from tornado_ws._connection.callbacks import Callbacks
 from tornado_ws._connection.deadline import Deadline
 from tornado_ws._connection.delivery import LOST, OPEN, Delivery
 from tornado_ws._connection.keepalive import Keepalive
+from tornado_ws._connection.latency import Probes
 from tornado_ws._connection.messages import encode_message
+from tornado_ws._connection.opening import OpeningHandshake
 from tornado_ws._errors import WebSocketClosedError
-from tornado_ws._sansio import deflate, handshake, headers
+from tornado_ws._sansio import deflate
 from tornado_ws._sansio.connection import Connection
-from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, FIN, MAX_CONTROL_PAYLOAD, OP_BINARY,
-                                       OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, OPCODE_MASK, RSV1, RSV2,
-                                       RSV3, RSV_MASK, mask_bytes)
+from tornado_ws._sansio.frames import (CLOSE_INTERNAL_ERROR, CLOSE_POLICY_VIOLATION, FIN,
+                                       MAX_CONTROL_PAYLOAD, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG,
+                                       OP_TEXT, OPCODE_MASK, RSV1, RSV2, RSV3, RSV_MASK, mask_bytes)
 from tornado_ws._sansio.utf8 import encode as encode_text
 from tornado_ws._semantics import TORNADO_4_3
 from tornado_ws._stream.direct import LARGE_PIECE, open_transport
+from tornado_ws._stream.draining import fail_closed
+from tornado_ws._stream.limited import SlowConsumerError, limited_kind
 
 CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for the last bytes
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
@@ -65,7 +70,7 @@ class WebSocketProtocol(object):
         self._abort()
 
 
-class WebSocketProtocol13(WebSocketProtocol):
+class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     """RFC 6455 (version 13; 7 and 8 are the same on the wire).
 
     Args:
@@ -76,19 +81,21 @@ class WebSocketProtocol13(WebSocketProtocol):
         max_message_size: In bytes; None for the stream's ``max_buffer_size``.
         ping_interval: Seconds between pings; None or 0 for none.
         ping_timeout: Seconds within which a pong has to come; 0 for no limit.
+        close_timeout: Seconds for the peer to answer a close frame; None for 5.
+        max_buffered_amount: The most bytes that may wait for the peer; None for no limit.
 
     Attributes:
         selected_subprotocol: What was agreed, or None.
         close_code, close_reason: What the peer's close frame said, or None.
 
     Raises:
-        ValueError: A compression option is unknown or out of range.
+        ValueError: A compression option is unknown or out of range, or one of the last two is no
+            number from 0.
     """
 
     FIN, OPCODE_MASK = FIN, OPCODE_MASK
     RSV1, RSV2, RSV3, RSV_MASK = RSV1, RSV2, RSV3, RSV_MASK
 
-    selected_subprotocol = None
     close_code = None
     close_reason = None
     _semantics = TORNADO_4_3
@@ -101,11 +108,18 @@ class WebSocketProtocol13(WebSocketProtocol):
     _keepalive = None
     _heard = None          # how far messages had come when the last ping went out
     _waiting = None        # the time limit of the closing handshake
+    _close_timeout = None
+    _max_buffered_amount = None
+    _cause = None          # of the end: text
+    _error = None          # for which the connection was dropped
+    _probes = None         # pings whose pongs somebody waits for
+    _opened_at = None
     _pong_future = None    # the pong under way
     _pending_pong = None
 
     def __init__(self, handler, mask_outgoing=False, compression_options=None,
-                 max_message_size=None, ping_interval=None, ping_timeout=0):
+                 max_message_size=None, ping_interval=None, ping_timeout=0, close_timeout=None,
+                 max_buffered_amount=None):
         super(WebSocketProtocol13, self).__init__(handler)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
@@ -115,87 +129,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self._compression_options = compression_options
-
-    # The opening handshake of a server.
-
-    @staticmethod
-    def compute_accept_value(key):
-        """Compute the Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 1.3).
-
-        Args:
-            key: The key, bytes or str.
-
-        Returns:
-            A native str.
-        """
-        return handshake.accept_value(key)
-
-    def accept_connection(self, handler=None):
-        """Answer the handshake of the handler's request, take its stream over and open it.
-
-        Until all checks have passed the request stays an ordinary HTTP request.
-
-        Args:
-            handler: Not used: Tornado 6's callers pass it.
-
-        Raises:
-            HandshakeError: The request must be refused; it has the HTTP status.
-            ValueError: select_subprotocol returned what the client did not offer, or a header
-                that the application set cannot be sent.
-        """
-        handler = self.handler
-        request_headers = handler.request.headers
-        key = handshake.check_key(request_headers, self._semantics.any_key)
-        self._select_subprotocol(handshake.offered_subprotocols(request_headers))
-        extensions = headers.parse_extensions(request_headers.get("Sec-WebSocket-Extensions", ""))
-        extension = None
-        if self._compression_options is not None:
-            agreed = deflate.negotiate_offer(extensions, self._compression_options)
-            if agreed is not None:
-                parameters, extension = agreed
-                self._enable_deflate("server", parameters)
-        answer = handshake.response_headers(key, self.selected_subprotocol, extension)
-        head, stream = handler._ws_switch_protocols(answer)
-        self.begin(stream, request_context())
-        if stream.closed():  # the client left during prepare
-            self._core.discard()
-            return
-        if head:
-            self._transport.gather(head)
-        self._delivery.open(handler._ws_serial_open, handler._ws_open, self)
-
-    def _select_subprotocol(self, offered):
-        selected = decided("select_subprotocol", self.handler.select_subprotocol(offered))
-        if selected:
-            if selected not in offered:
-                raise ValueError("select_subprotocol returned %r, which the client did not offer"
-                                 % (selected,))
-            self.selected_subprotocol = selected
-
-    def _enable_deflate(self, role, parameters):
-        options = self._compression_options
-        compressor, decompressor = deflate.create_codecs(role, parameters, options, None)
-        self._core.enable_deflate(compressor, decompressor, options.get("min_size", 0))
-
-    # The opening handshake of a client.
-
-    def _process_server_headers(self, key, response_headers, subprotocols=()):
-        """Check the server's 101 response.
-
-        Args:
-            key: The Sec-WebSocket-Key that was sent.
-            response_headers: The response's HTTPHeaders.
-            subprotocols: Those that were offered.
-
-        Raises:
-            HandshakeError: It breaks RFC 6455 section 4.1 or RFC 7692 section 7.
-        """
-        options = self._compression_options
-        subprotocol, params = handshake.check_response(
-            response_headers, key, subprotocols, options is not None, response_headers.get_list)
-        if params is not None:
-            self._enable_deflate("client", deflate.accept_response(params, options))
-        self.selected_subprotocol = subprotocol
+        check_limits(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
+        if close_timeout is not None:
+            self._close_timeout = close_timeout
+        if max_buffered_amount is not None:
+            self._max_buffered_amount = max_buffered_amount
 
     def begin(self, stream, context):
         """Go over from HTTP to frames.
@@ -209,6 +147,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """
         self.stream = stream
         self.io_loop = stream.io_loop
+        self._opened_at = self.io_loop.time()
         if self._core.max_message_size is None:
             self._core.max_message_size = stream.max_buffer_size
         if not stream.closed():
@@ -217,8 +156,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         self.thread = self._callbacks.thread
         self._delivery = delivery = Delivery(self, self._core, self._callbacks,
                                              self.handler._ws_serial_messages)
-        self._transport = delivery.transport = open_transport(
-            stream, delivery.receive, self._on_transport_close)
+        transport = self._transport = delivery.transport = open_transport(
+            stream, delivery.receive, self._on_transport_close,
+            limited_kind(stream) if self._max_buffered_amount is not None else None)
+        if self._max_buffered_amount is not None:
+            transport.limit = self._max_buffered_amount
         if self.ping_interval:
             self._keepalive = Keepalive(
                 self.io_loop, self.ping_interval, self.ping_timeout,
@@ -238,21 +180,26 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._send_pong(data)
             self._delivery.call(self.handler._ws_on_ping, data)
         elif opcode == OP_PONG:
+            if self._probes is not None:
+                self._probes.received_pong(data)
             if self._keepalive is not None:
-                self._keepalive.received_pong()
+                latency = self._keepalive.received_pong(data)
+                if latency is not None:
+                    self.handler._ws_latency = latency
             self._delivery.call(self.handler.on_pong, data)
         elif opcode == OP_CLOSE:
             self.client_terminated = True
             # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received."
             self.close(data[0])
         else:
-            gen_log.debug("Connection failed: %s", data)
             self._fail(data.close_code, data.reason)
 
     def notice_end(self, opcode, data):
         """Take notice of what ends the events, before it is handled."""
         if opcode == OP_CLOSE:
             self._stop_keepalive()
+        if opcode != OP_CLOSE or not self.server_terminated:
+            self._cause = ending.by_peer(opcode, data)
         self.close_code, self.close_reason = data if opcode == OP_CLOSE else data.peer_close
         self.handler.close_code, self.handler.close_reason = self.close_code, self.close_reason
 
@@ -266,8 +213,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         Args:
             on_close: The callback.
             *args: Its arguments.
+
+        Returns:
+            The Future of what it returned, if that is not done, else None.
         """
-        self._delivery.call(on_close, *args)
+        return self._delivery.call(on_close, *args)
 
     # Pings and pongs.
 
@@ -296,9 +246,21 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._heard = self._progress()
         try:
             return self._write_frame(True, OP_PING, b"")
-        except (WebSocketClosedError, StreamBufferFullError):
-            self._abort()
+        except (WebSocketClosedError, StreamBufferFullError) as error:
+            self._abort(error)
             return None
+
+    def measure_latency(self, future):
+        """Send a ping, and settle a Future; see `WebSocketHandler.measure_latency`."""
+        if self.server_terminated or self.client_terminated:
+            fail_closed(future)
+            return
+        if self._probes is None:
+            self._probes = Probes(self.io_loop)
+        try:
+            self._write_frame(True, OP_PING, self._probes.add(future))
+        except (WebSocketClosedError, StreamBufferFullError):
+            self._probes.fail()
 
     def _progress(self):
         return self._core.message_bytes_in, self._core.bytes_missing
@@ -334,20 +296,38 @@ class WebSocketProtocol13(WebSocketProtocol):
             return self._send_message(opcode, payload)
         try:
             return self._transport.write(self._core.send_message(opcode, payload))
-        except StreamBufferFullError:
-            self._abort()
+        except StreamBufferFullError as error:
+            self._on_full(error)
             raise
 
-    def _send_message(self, opcode, payload):
+    def write_message_as(self, message, binary, compress):
+        """Send a message, compressed or not; see `WebSocketHandler.write_message`."""
+        if self.server_terminated or self.client_terminated:
+            raise WebSocketClosedError("the connection is closed or closing")
+        opcode, payload = encode_message(message, binary)
+        if current_thread() != self.thread._thread_id and self._callbacks.is_elsewhere():
+            return self._callbacks.call_in_loop(self._send_message, opcode, payload, compress)
+        return self._send_message(opcode, payload, compress)
+
+    def _send_message(self, opcode, payload, compress=None):
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
         try:
+            head, payload = self._core.send_large_message(opcode, payload, compress)
             if len(payload) < LARGE_PIECE:
-                return self._transport.write(self._core.send_message(opcode, payload))
-            return self._transport.write_large(*self._core.send_large_message(opcode, payload))
-        except StreamBufferFullError:
-            self._abort()
+                return self._transport.write(head + payload)
+            return self._transport.write_large(head, payload)
+        except StreamBufferFullError as error:
+            self._on_full(error)
             raise
+
+    def _on_full(self, error):
+        """End a connection whose peer reads too slowly."""
+        if isinstance(error, SlowConsumerError):
+            self._transport.drop_backlog()
+            self._close(CLOSE_POLICY_VIOLATION, "too slow")
+        else:
+            self._abort(error)
 
     def write_ping(self, data):
         """Send a ping; see `WebSocketHandler.ping`."""
@@ -371,9 +351,9 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def _write(self, frame):
         try:
-            return self._transport.write(frame)
-        except StreamBufferFullError:
-            self._abort()
+            return self._transport.write_control(frame)
+        except StreamBufferFullError as error:
+            self._abort(error)
             raise
 
     def set_nodelay(self, value):
@@ -399,10 +379,19 @@ class WebSocketProtocol13(WebSocketProtocol):
         if not self.server_terminated:
             self._end_sending(code, reason)
         if self.client_terminated:
-            self._transport.close(CLOSE_TIMEOUT)
+            self._transport.close(self._closing_time())
         elif self._waiting is None:
-            self._waiting = Deadline(self.io_loop, CLOSE_TIMEOUT, self._abort)
+            self._waiting = Deadline(self.io_loop, self._closing_time(), self._on_close_timeout)
             self._delivery.go_on()
+
+    def _closing_time(self):
+        """Tell how many seconds the peer has to answer our close frame."""
+        return CLOSE_TIMEOUT if self._close_timeout is None else self._close_timeout
+
+    def _on_close_timeout(self):
+        self._transport.cut = True
+        self._abort(PeerTimeoutError("the peer did not answer the close frame within %g s"
+                                     % self._closing_time()))
 
     def _end_sending(self, code, reason):
         try:
@@ -419,6 +408,10 @@ class WebSocketProtocol13(WebSocketProtocol):
             pass  # the stream is closed, which is what was wanted
         else:
             self._transport.flush()
+            said = ending.close_said(code, reason, self._semantics.any_close_code)
+            self.handler._ws_sent_close = said
+            if self._cause is None:
+                self._cause = ending.by_us(*said)
 
     def _stop_keepalive(self):
         if self._keepalive is not None:
@@ -438,6 +431,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def fail_callback(self):
         """Fail the connection because of what happened here; never raises an Exception."""
         self._delivery.stop()
+        self._cause = ending.UNTOLD
         try:
             self._fail(CLOSE_INTERNAL_ERROR, None)
         except Exception:  # out of memory, for example
@@ -447,8 +441,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Log what a callback failed with, as the application wants it."""
         self.handler._ws_log_exception(*exc_info)
 
-    def _abort(self):
+    def _abort(self, error=None):
         """Close the socket without a word."""
+        self._error = self._error or error
         self.client_terminated = self.server_terminated = True
         self._stop_keepalive()
         self._transport.abort()
@@ -460,6 +455,9 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def _on_transport_close(self):
         self.client_terminated = self.server_terminated = True
+        if self._delivery.state < LOST and not self._core.close_received:
+            error = self._error or self.stream.error or StreamClosedError()
+            self._error = self.handler._ws_connection_error = error
         self._lose()
 
     def _lose(self):
@@ -467,7 +465,19 @@ class WebSocketProtocol13(WebSocketProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        if self._probes is not None:
+            self._probes.fail()
+        if self._delivery.state < LOST:
+            ending.log_end(self.path, self._cause, self.handler._ws_connection_error)
+            self._error = None
         self._delivery.lose()
+
+    def stats(self):
+        """Return the `Stats` of the connection."""
+        core = self._core
+        return Stats(core.messages_in, core.messages_out, core.message_bytes_in,
+                     core.message_bytes_out, core.wire_bytes_in, core.wire_bytes_out,
+                     self._opened_at)
 
     # 4.3's names of the counters.
     _message_bytes_in = property(operator.attrgetter("_core.message_bytes_in"))

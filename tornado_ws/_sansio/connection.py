@@ -225,14 +225,19 @@ class Connection(StraightPath):
 
     # Sending.
 
-    def send_large_message(self, opcode, payload):
+    def send_large_message(self, opcode, payload, compress=None):
         """Encode a message as `send_message` does, without a copy of what is sent as it is.
+
+        Args:
+            opcode, payload: As of `send_message`.
+            compress: Whether to compress it, where that was negotiated; None for the rule.
 
         Returns:
             The frame in two pieces, its header and its payload.
         """
         first, length = FIN | opcode, len(payload)
-        if self._compressor is not None and length >= self._min_size:
+        if self._compressor is not None and (
+                length >= self._min_size if compress is None else compress):
             payload = self._compressor.compress(payload)
             first |= RSV1
         head = build_header(first, len(payload), self._is_client)

@@ -18,6 +18,7 @@ which starts with an empty window, as zlib's does. That a stream has ended shows
 from __future__ import absolute_import, division, print_function
 
 import collections
+import copy
 import zlib
 
 from tornado_ws._sansio.compression import (BOOL_OPTIONS, CLIENT_NO_TAKEOVER, CLIENT_WINDOW_BITS,
@@ -229,6 +230,46 @@ class PerMessageDeflateCompressor(object):
         if self._persistent:
             self._context = context
         return compressed
+
+    # For messages to many connections: see `_connection.broadcast`.
+
+    _own_messages = None  # how many had been sent after the last broadcast
+
+    @property
+    def shape(self):
+        """What compressors have alike that can share a message: all but the window."""
+        level, method, _, mem_level = self._zlib_args
+        return level, method, mem_level
+
+    @property
+    def window_bits(self):
+        """The window, in bits."""
+        return -self._zlib_args[2]
+
+    def apart(self, window_bits):
+        """Make a compressor with the same options, a context of its own and a given window."""
+        other = copy.copy(self)
+        level, method, _, mem_level = self._zlib_args
+        other._zlib_args = level, method, -window_bits, mem_level
+        other._context = None
+        other._persistent = False
+        return other
+
+    def is_behind(self, messages):
+        """Tell whether the context has messages that no broadcast had.
+
+        Args:
+            messages: How many messages the connection has sent.
+        """
+        return self._context is not None and self._own_messages != messages
+
+    def note_broadcast(self, messages):
+        """Take notice that the last message was a broadcast; ``messages`` as of `is_behind`."""
+        self._own_messages = messages
+
+    def start_anew(self):
+        """Begin the next message with a new context: the peer has been sent another one."""
+        self._context = None
 
 
 class PerMessageDeflateDecompressor(object):

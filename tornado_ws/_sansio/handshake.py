@@ -163,6 +163,23 @@ def same_origin(origin, host):
     return match is not None and host is not None and match.group(1).lower() == host.lower()
 
 
+def is_trusted_origin(origin, trusted):
+    """Tell whether an origin is one of a list.
+
+    Args:
+        origin: The origin, a native ``str``.
+        trusted: A collection of ``scheme://host[:port]``, compared as they stand, or None.
+
+    Raises:
+        ValueError: It is one text, in which any part of an origin would be found.
+    """
+    if trusted is None:
+        return False
+    if isinstance(trusted, (str, bytes, type(u""))):
+        raise ValueError("trusted_origins is a list of origins, not %r" % (trusted,))
+    return "://" in origin and origin in trusted
+
+
 def offered_subprotocols(headers):
     """Return the subprotocols that a request offers.
 

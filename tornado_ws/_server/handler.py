@@ -6,18 +6,21 @@ import sys
 from tornado import web
 from tornado.log import gen_log
 
-from tornado_ws._compat import futures, threads
+from tornado_ws._compat import futures, rules, threads
+from tornado_ws._connection.additions import Additions
 from tornado_ws._connection.callbacks import nothing_to_do
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import handshake
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._semantics import TORNADO_4_3, Setting
+from tornado_ws._semantics import TORNADO_4_3, Setting, class_setting
+from tornado_ws._server.registry import STATUS_UNAVAILABLE, connections_of
 
-_REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required"}
+_REASONS = {400: "Bad Request", 403: "Forbidden", 426: "Upgrade Required",
+            503: "Service Unavailable"}
 
 
-class WebSocketHandler(web.RequestHandler):
+class WebSocketHandler(Additions, web.RequestHandler):
     """A request handler whose request becomes a WebSocket.
 
     Override `on_message`, and as needed `open`, `on_close` and the methods that decide about the
@@ -48,7 +51,6 @@ class WebSocketHandler(web.RequestHandler):
     _ws_protocol_class = WebSocketProtocol13
     _ws_opened = False
     _ws_closed_future = None  # what get() waits for
-    _ws_protocol = None       # until the end has been told
     _ws_thread = None         # tells which thread is the loop's
 
     def __init__(self, application, request, **kwargs):
@@ -62,8 +64,9 @@ class WebSocketHandler(web.RequestHandler):
         """Answer the opening handshake (RFC 6455 section 4.2).
 
         A request that cannot become a WebSocket gets an ordinary HTTP response: 400, 403 when
-        `check_origin` refuses, or 426 for an unknown version. The work is done when this
-        returns: an override need neither return nor await the result.
+        `check_origin` refuses, 426 for an unknown version, or 503 when the setting
+        ``websocket_max_connections`` or `close_all_connections` allows no more. The work is done
+        when this returns: an override need neither return nor await the result.
 
         Args:
             *args: Positional groups of the ``URLSpec``.
@@ -97,6 +100,7 @@ class WebSocketHandler(web.RequestHandler):
 
     def _ws_accept(self):
         handshake.check_upgrade(self.request.headers, self.request.version)
+        connections_of(self.application).admit(self.settings.get("websocket_max_connections"))
         if not self._ws_semantics.allow_origin(self):
             raise HandshakeError("Cross origin websockets not allowed", 403)
         protocol = self.get_websocket_protocol()
@@ -110,6 +114,8 @@ class WebSocketHandler(web.RequestHandler):
             # RFC 6455 section 4.2.2: "a |Sec-WebSocket-Version| header field indicating the
             # version(s) the server is capable of understanding"
             self.set_header("Sec-WebSocket-Version", ", ".join(self._ws_semantics.versions))
+        if error.status == STATUS_UNAVAILABLE and connections_of(self.application).closed:
+            rules.end_connection(self)
         self.finish(error.message)
         gen_log.debug("%s", error.detail)
 
@@ -120,7 +126,7 @@ class WebSocketHandler(web.RequestHandler):
             A `WebSocketProtocol13`, or None if the version is not spoken.
 
         Raises:
-            ValueError: A compression option is unknown or out of range.
+            ValueError: A compression option or a limit is unknown or out of range.
         """
         semantics = self._ws_semantics
         try:
@@ -135,7 +141,8 @@ class WebSocketHandler(web.RequestHandler):
         options = futures.decided("get_compression_options", self.get_compression_options())
         return self._ws_protocol_class(
             self, compression_options=options, max_message_size=limit, ping_interval=interval,
-            ping_timeout=timeout)
+            ping_timeout=timeout, close_timeout=class_setting(self, "close_timeout"),
+            max_buffered_amount=class_setting(self, "max_buffered_amount"))
 
     def _ws_switch_protocols(self, answer):
         """Take the stream over from HTTP.
@@ -166,6 +173,7 @@ class WebSocketHandler(web.RequestHandler):
         self.ws_connection = self._ws_protocol = protocol
         self._ws_thread = protocol.thread
         self._ws_opened = True
+        connections_of(self.application).add(self, protocol._transport)
         return self.open(*self.open_args, **self.open_kwargs)
 
     # What an application overrides.
@@ -243,7 +251,8 @@ class WebSocketHandler(web.RequestHandler):
         """Decide whether a page of that origin may connect.
 
         Browsers do not apply the same-origin policy to WebSockets, so this is the protection
-        against cross-site WebSocket hijacking. The default allows the request's own ``Host``.
+        against cross-site WebSocket hijacking. The default allows the request's own ``Host`` and
+        the application's setting ``trusted_origins``, a list of ``scheme://host[:port]``.
         It is called after ``prepare``, for every request that has an origin; other programs
         than browsers send none.
 
@@ -274,6 +283,23 @@ class WebSocketHandler(web.RequestHandler):
         """
         return self.settings.get("websocket_max_message_size", None)
 
+    @Setting
+    def max_buffered_amount(self):
+        """The most bytes that may wait for a client: ``websocket_max_buffered_amount``.
+
+        A `write_message` that would pass it raises ``StreamBufferFullError``, and the client is
+        closed with 1008 as too slow: what was written and not begun is dropped. None is no limit.
+        """
+        return self.settings.get("websocket_max_buffered_amount", None)
+
+    @Setting
+    def close_timeout(self):
+        """Seconds for a peer to answer a close frame: ``websocket_close_timeout``; None is 5.
+
+        Then the socket is closed. 0 waits for no answer.
+        """
+        return self.settings.get("websocket_close_timeout", None)
+
     # What an application calls.
 
     @Setting
@@ -281,7 +307,7 @@ class WebSocketHandler(web.RequestHandler):
         """What `select_subprotocol` returned, while the connection is open."""
         return self.ws_connection.selected_subprotocol if self.ws_connection else None
 
-    def write_message(self, message, binary=False):
+    def write_message(self, message, binary=False, compress=None):
         """Send a message.
 
         May be called from any thread; the result is then a ``concurrent.futures.Future``.
@@ -290,6 +316,9 @@ class WebSocketHandler(web.RequestHandler):
             message: A dict (sent as JSON text), str or UTF-8 bytes; with ``binary`` also a
                 bytearray or memoryview.
             binary: Whether to send a binary message.
+            compress: False sends this one as it is, for what compresses badly or mixes a secret
+                with what others say; True compresses it even below ``min_size``. None is the rule
+                of `get_compression_options`. Without compression it makes no difference.
 
         Returns:
             A Future that is done when the socket has taken the message (flow control), and that
@@ -300,12 +329,15 @@ class WebSocketHandler(web.RequestHandler):
             WebSocketClosedError: The connection is closed or closing.
             TypeError: The message is of another type.
             UnicodeEncodeError: The text has lone surrogates.
-            StreamBufferFullError: More than the stream's ``max_write_buffer_size`` would wait
-                to be sent; the connection is dropped.
+            StreamBufferFullError: More than `max_buffered_amount` would wait to be sent; the
+                connection is closed with 1008 (and this is a WebSocketClosedError too). Or more
+                than the stream's ``max_write_buffer_size``; then it is dropped.
         """
         protocol = self.ws_connection
         if protocol is None:
             raise WebSocketClosedError("the connection is closed or closing")
+        if compress is not None:
+            return protocol.write_message_as(message, binary, compress)
         return protocol.write_message(message, binary)
 
     def ping(self, data=b""):
@@ -324,7 +356,9 @@ class WebSocketHandler(web.RequestHandler):
         return self.ws_connection.write_ping(data)
 
     def close(self, code=None, reason=None):
-        """Close the connection; the peer has 5 seconds to answer. May be called from any thread.
+        """Close the connection. May be called from any thread.
+
+        The peer has `close_timeout` to answer; then the socket is closed.
 
         Args:
             code: A close code (RFC 6455 section 7.4): 1000-1003, 1007-1014 or 3000-4999. None
@@ -342,6 +376,13 @@ class WebSocketHandler(web.RequestHandler):
         elif connection is None:
             result = nothing_to_do()
         return result
+
+    def _ws_part(self, code, reason, timeout):
+        """Close the connection within a time, in seconds, whatever an override of close does."""
+        protocol = self._ws_protocol
+        if protocol is not None and timeout is not None:
+            protocol._close_timeout = timeout
+        WebSocketHandler.close(self, code, reason)
 
     def set_nodelay(self, value):
         """Set or clear TCP_NODELAY on the socket; it is set when the connection opens.
@@ -361,8 +402,7 @@ class WebSocketHandler(web.RequestHandler):
         protocol = self._ws_protocol
         if protocol is not None and not self._on_close_called:
             self._on_close_called = True
-            protocol.call_on_close(self.on_close)
-            self._ws_protocol = None
+            self._ws_end(protocol, self.on_close)
             self.ui = None  # its functions refer to the handler
             if self._ws_closed_future is not None and not self._ws_closed_future.done():
                 self._ws_closed_future.set_result(None)

@@ -8,7 +8,8 @@ first; where the loop is asyncio's, those for reading without Tornado's own step
 
 This is the only module that uses what IOStream does not document: ``_state`` (the events it
 listens for), ``_handle_events`` (its event handler), ``_add_io_state`` and
-``_read_buffer_size``; they are the same from Tornado 4.3 on. Other kinds of streams do without.
+``_read_buffer_size``, which are the same from Tornado 4.3 on, and what `unsent_bytes` looks at.
+Other kinds of streams do without.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -20,7 +21,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
 from tornado_ws._compat import contexts, loop
-from tornado_ws._compat.data import send_buffers, view_from
+from tornado_ws._compat.data import send_buffers, unsent_bytes, view_from
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._stream.transport import LARGE_PIECE, READ_SIZE, Transport
 
@@ -29,12 +30,14 @@ MAX_RECORD = 16384  # bytes of a TLS record (RFC 8446 section 5.1)
 RECORDS = -(-READ_SIZE // MAX_RECORD)  # read in one turn of the loop, if they are full
 
 
-def open_transport(stream, on_data, on_close):
-    """Make the best transport for a stream; arguments as of `Transport`."""
-    kind = Transport
-    if not stream.closed():
-        kind = _KINDS.get(type(stream), kind)
-    return kind(stream, on_data, on_close)
+def open_transport(stream, on_data, on_close, kind=None):
+    """Make a transport for a stream; arguments as of `Transport`, and its class if it has to be."""
+    return (kind or transport_kind(stream))(stream, on_data, on_close)
+
+
+def transport_kind(stream):
+    """Return the class of the best transport for a stream."""
+    return Transport if stream.closed() else _KINDS.get(type(stream), Transport)
 
 
 class DirectTransport(Transport):
@@ -137,6 +140,9 @@ class DirectTransport(Transport):
             self._check_sent(error)
             sent = 0
         self._send_rest(buffers, sent)
+
+    def _left_under_way(self):
+        return unsent_bytes(self.stream)
 
     def _close_unless_blocked(self, error):
         if error.errno not in self._would_block:

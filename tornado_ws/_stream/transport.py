@@ -48,7 +48,12 @@ class Transport(object):
         gathered: Buffers that wait to be sent.
         wrote: Since when the callback that is being called has been writing: None if it has not,
             0 if nobody asked the clock yet. Whoever calls a callback sets it to None.
+        cut: Whether the stream was closed because the peer took too long to end.
+        on_gone: Functions to call with the transport when the stream is closed, a tuple.
     """
+
+    cut = False
+    on_gone = ()
 
     def __init__(self, stream, on_data, on_close):
         self.stream = stream
@@ -133,6 +138,8 @@ class Transport(object):
         self._lose_all()
         on_close, self._on_data, self._on_close = self._on_close, _ignore, _ignore
         on_close()
+        for function in self.on_gone:
+            function(self)
 
     def _read_rest(self):
         try:
@@ -183,6 +190,46 @@ class Transport(object):
         self.gathered.append(data)
         self._unsent = unsent
         return self._written or self._gather()
+
+    def write_quietly(self, data):
+        """Do what `write` does, without a Future."""
+        stream, turn = self.stream, self._turn
+        if self.batching or stream.socket is None or stream.max_write_buffer_size is not None:
+            self.write(data)
+        elif self._write_future is not None:
+            self.gather(data)
+        elif self._turn_number != turn.number and not self.gathered:
+            turn.begin()
+            self._turn_number = turn.number
+            self._unsent = len(data)
+            self._send((data,))
+            if self._write_future is not None:
+                self._under_way = Gathering(self)
+        else:
+            self.gather(data)
+            if self._unsent >= GATHER_LIMIT:
+                self.flush()
+            elif not self._in_turn:
+                self._in_turn = True
+                turn.gathering.append(self)
+
+    write_control = write  # no limit of messages is for it
+
+    def buffered_amount(self):
+        """Tell how many bytes were written here and wait for the socket."""
+        if self.stream.socket is None:
+            return 0
+        if self._write_future is None:
+            return self._unsent
+        return self._unsent - self._size_under_way + self._left_under_way()
+
+    def _left_under_way(self):
+        return self._size_under_way
+
+    @property
+    def under_way(self):
+        """The Future of the write under way, or None."""
+        return self._write_future
 
     def _has_lost_patience(self):
         now = _now()
@@ -369,7 +416,11 @@ class Transport(object):
         self.flush()
         self._end_if_sent()
         if self._timer is None and not self.stream.closed():
-            self._timer = loop.call_later(self.io_loop, timeout, self.stream.close)
+            self._timer = loop.call_later(self.io_loop, timeout, self._cut_off)
+
+    def _cut_off(self):
+        self.cut = True
+        self.stream.close()
 
     def _end_if_sent(self):
         if self._at_end is not None and not self._unsent:

@@ -16,11 +16,10 @@ class Export(websocket.WebSocketHandler):
 class Ticker(websocket.WebSocketHandler):
     """Sends the same to all, and waits for nobody: a slow client misses ticks."""
 
-    MAX_UNSENT = 100
+    MAX_BUFFERED = 1024 * 1024
     clients = set()
 
     def open(self):
-        self.unsent = 0
         self.missed = 0
         self.clients.add(self)
 
@@ -28,18 +27,13 @@ class Ticker(websocket.WebSocketHandler):
         self.clients.discard(self)
 
     def tick(self, text):
-        if self.unsent >= self.MAX_UNSENT:
+        if self.buffered_amount > self.MAX_BUFFERED:
             self.missed += 1
             return
         try:
-            future = self.write_message(text)
+            self.write_message(text)
         except websocket.WebSocketClosedError:
-            return  # on_close follows
-        self.unsent += 1
-        future.add_done_callback(self.on_sent)
-
-    def on_sent(self, future):
-        self.unsent -= 1
+            pass  # on_close follows
 
     @classmethod
     def tick_all(cls, text):
@@ -48,10 +42,9 @@ class Ticker(websocket.WebSocketHandler):
 
 
 class Bounded(websocket.WebSocketHandler):
-    """Drops a client for whom more than 1 MiB would wait."""
+    """Closes a client for whom more than 1 MiB would wait."""
 
-    def prepare(self):
-        self.request.connection.stream.max_write_buffer_size = 1024 * 1024
+    max_buffered_amount = 1024 * 1024
 
     def on_message(self, message):
         for _ in range(int(message)):

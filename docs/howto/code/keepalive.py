@@ -1,6 +1,4 @@
 """Keepalive: docs/howto/keepalive.rst."""
-import struct
-import time
 
 from tornado.web import Application
 
@@ -27,17 +25,11 @@ class MobileSensor(Sensor):
 
 
 class Timed(websocket.WebSocketHandler):
-    """Measures how long a ping takes."""
+    """Says how long a ping takes."""
 
-    latency = None
-
-    def on_message(self, message):
-        self.ping(struct.pack("!d", time.time()))
-
-    def on_pong(self, data):
-        if len(data) == 8:
-            self.latency = time.time() - struct.unpack("!d", data)[0]
-            self.write_message({"latency": self.latency})
+    async def on_message(self, message):
+        seconds = await self.measure_latency()
+        self.write_message({"now": seconds, "at the last keepalive": self.latency})
 
 
 class Noticing(websocket.WebSocketClientConnection):

@@ -15,7 +15,7 @@ class Echo(websocket.WebSocketHandler):
 
 
 class EchoForFriends(Echo):
-    """Open to pages of some other hosts too."""
+    """Open to pages of hosts that come and go, too."""
 
     def check_origin(self, origin):
         return origin in self.settings["friends"] or super().check_origin(origin)
@@ -31,5 +31,6 @@ class Address(Echo):
 def make_app():
     return Application(
         [("/ws", Echo), ("/ws/friends", EchoForFriends), ("/ws/address", Address)],
-        friends={"https://www.example.com", "http://localhost:3000"},
+        trusted_origins=["https://www.example.com", "http://localhost:3000"],
+        friends={"https://partner.example.com"},
         websocket_ping_interval=25)

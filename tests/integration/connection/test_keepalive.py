@@ -21,6 +21,9 @@ class Clock(object):
         self._removed = set()
         self._made = 0
 
+    def time(self):
+        return self.now
+
     def call_later(self, seconds, callback, *args):
         self._made += 1
         heapq.heappush(self._timers, (self.now + seconds, self._made, callback, args))
@@ -79,7 +82,7 @@ class Peer(object):
 
     def pong_at(self, seconds):
         self.clock.go_to(seconds)
-        self.keepalive.received_pong()
+        self.keepalive.received_pong(b"")
 
     def log_until(self, seconds):
         self.clock.go_to(seconds)
@@ -140,7 +143,7 @@ def test_any_pong_ends_a_timeout_longer_than_the_interval():
 def test_a_pong_too_late_does_not_count():
     peer = Peer(10, 3)
     peer.clock.go_to(13)
-    peer.keepalive.received_pong()
+    peer.keepalive.received_pong(b"")
     assert peer.log_until(100) == pings(10) + [("timeout", 13)]
 
 
@@ -189,7 +192,7 @@ def test_a_pong_after_stop_changes_nothing():
     peer = Peer(10, 3)
     peer.clock.go_to(11)
     peer.keepalive.stop()
-    peer.keepalive.received_pong()
+    peer.keepalive.received_pong(b"")
     assert peer.log_until(100) == pings(10)
 
 
@@ -226,7 +229,7 @@ def test_there_are_two_timers_at_a_time_at_most():
             peer.clock.go_to(half_seconds / 2.0)
             assert 1 <= len(peer.clock.pending()) <= 2
             if half_seconds % 7 == 0:
-                peer.keepalive.received_pong()
+                peer.keepalive.received_pong(b"")
 
 
 def test_a_loop_that_stood_still_blames_nobody_for_it():
@@ -237,7 +240,7 @@ def test_a_loop_that_stood_still_blames_nobody_for_it():
         peer.clock.now += 5
         for _ in range(turn):
             peer.clock.call_soon(lambda: None)
-        peer.clock.call_later(1 - 5, peer.clock.call_soon, peer.keepalive.received_pong)
+        peer.clock.call_later(1 - 5, peer.clock.call_soon, peer.keepalive.received_pong, b"")
         assert peer.log_until(19) == pings(10)
 
 

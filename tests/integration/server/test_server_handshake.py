@@ -287,6 +287,46 @@ class OriginTest(WebSocketCase):
         peer.send_request(self.add(Echo), handshake(Origin=origin, Host=host), host=False)
         self.assertEqual((yield peer.read_response())[0], status)
 
+    @each(("listed", "https://friend.example", 101),
+          ("listed_with_port", "http://friend.example:8000", 101),
+          ("own", "http://127.0.0.1:PORT", 101),
+          ("other_scheme", "http://friend.example", 403),
+          ("other_port", "https://friend.example:8000", 403),
+          ("case", "https://FRIEND.example", 403),
+          ("part", "https://friend", 403),
+          ("longer", "https://friend.example.evil", 403),
+          ("null", "null", 403),
+          ("text", "friend.example", 403),
+          ("empty", "", 403))
+    @async_test
+    def test_c56_trusted_origins(self, origin, status):
+        """C56: exact strings, besides the own host; Sec-Fetch-Site is not asked."""
+        self._app.settings["trusted_origins"] = [
+            "https://friend.example", "http://friend.example:8000", "null", "friend.example", ""]
+        origin = origin.replace("PORT", str(self.get_http_port()))
+        for extra in ({}, {"Sec_Fetch_Site": "cross-site"}):
+            peer = yield self.connect_raw()
+            peer.send_request(self.add(Echo), handshake(Origin=origin, **extra))
+            self.assertEqual((yield peer.read_response())[0], status)
+
+    @async_test
+    def test_c56_an_override_decides_alone(self):
+        """C56: check_origin of a handler's own does not know the list."""
+        self._app.settings["trusted_origins"] = ["http://evil.example"]
+        peer = yield self.connect_raw()
+        peer.send_request(self.add(Choosy), handshake(Origin="http://evil.example"))
+        self.assertEqual((yield peer.read_response())[0], 403)
+
+    @async_test
+    def test_c56_one_text_is_no_list(self):
+        """C56: parts of a text are not trusted; the mistake is an error of the server."""
+        self._app.settings["trusted_origins"] = "https://friend.example.com"
+        peer = yield self.connect_raw()
+        peer.send_request(self.add(Echo), handshake(Origin="https://friend.example"))
+        self.assertEqual((yield peer.read_response())[0], 500)
+        entry, = self.claim_logs("tornado.application", "Uncaught exception GET")
+        self.assertIn("trusted_origins is a list", entry.traceback)
+
 
 @with_rows
 class SubprotocolTest(WebSocketCase):

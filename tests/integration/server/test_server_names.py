@@ -6,6 +6,7 @@ from tornado import testing, web
 from tornado.httpserver import HTTPServer
 
 from tornado_ws import websocket
+from tornado_ws._connection.additions import Additions
 
 
 @with_rows
@@ -20,14 +21,17 @@ class NamesTest(testing.AsyncTestCase):
         write redirect set_header set_cookie set_status flush finish""".split())
 
     def names(self):
-        return [name for name in vars(websocket.WebSocketHandler)
+        names = list(vars(websocket.WebSocketHandler)) + list(vars(Additions))
+        return [name for name in names
                 if name not in self.NAMES_OF_4_3 and not name.startswith(("_ws_", "__"))]
 
     def test_what_is_ours_is_marked(self):
         """Besides what 4.3 has, and what may be overridden, names begin with ``_ws_``."""
         self.assertEqual(sorted(self.names()), [
-            "max_message_size", "on_ping", "ping_interval", "ping_timeout",
-            "selected_subprotocol", "serial_messages"])
+            "buffered_amount", "close_timeout", "connection_error", "latency",
+            "max_buffered_amount", "max_message_size", "measure_latency", "on_ping",
+            "ping_interval", "ping_timeout", "selected_subprotocol", "sent_close_code",
+            "sent_close_reason", "serial_messages", "wait_closed", "wait_drained", "ws_stats"])
 
     @each(("instance", True), ("subclass", False))
     @async_test
