@@ -196,6 +196,7 @@ def websocket_connect(
     resolver: Resolver | None = None,
     # A subclass of WebSocketClientConnection.
     connection_class: type[Any] = ...,
+    max_redirects: int = 0,
 ) -> _ConnectFuture: ...
 
 class _PerMessageDeflateCompressor:

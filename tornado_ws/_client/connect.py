@@ -4,20 +4,15 @@ from __future__ import absolute_import, division, print_function
 import copy
 import functools
 import numbers
-import re
 
 from tornado import httpclient, httputil
-from tornado.escape import to_unicode
 from tornado.ioloop import IOLoop
 
-from tornado_ws._client.connection import SCHEMES, WebSocketClientConnection
+from tornado_ws._client.connection import WebSocketClientConnection
+from tornado_ws._client.redirects import Redirects, copy_request, with_defaults
+from tornado_ws._client.url import check_url
 from tornado_ws._compat import futures
 from tornado_ws._sansio import deflate, handshake
-
-_NOT_IN_URL = re.compile(u"[\x00-\x20\x7f]")
-_AUTHORITY = re.compile(  # RFC 3986 section 3.2: [ userinfo "@" ] host [ ":" port ]
-    r"//(?:[^/?]*@)?(?:\[[^\]/?@]+\]|[^/?@:\[\]]+)(?::([0-9]*))?(?:[/?]|\Z)")
-_MAX_PORT = 65535
 
 
 class ConnectFuture(futures.Future):
@@ -33,7 +28,8 @@ class ConnectFuture(futures.Future):
         return self.result()._ws_close_and_wait()
 
 
-def _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options):
+def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_message_callback,
+                compression_options, **options):
     if not isinstance(getattr(url, "url", url), (str, type(u""))):
         raise TypeError("a WebSocket URL is a str, not %r" % (getattr(url, "url", url),))
     if not hasattr(io_loop or IOLoop, "add_callback"):
@@ -44,6 +40,10 @@ def _check_call(url, io_loop, callback, connect_timeout, on_message_callback, co
             raise TypeError("%s is a function or None, not %r" % (name, function))
     if isinstance(connect_timeout, numbers.Real) and connect_timeout < 0:
         raise ValueError("connect_timeout is in seconds, 0 for none: not %r" % (connect_timeout,))
+    if not isinstance(max_redirects, numbers.Integral):
+        raise TypeError("max_redirects is an int, not %r" % (max_redirects,))
+    if max_redirects < 0:
+        raise ValueError("max_redirects is 0 or more, not %d" % max_redirects)
     if compression_options is not None:
         deflate.check_options(compression_options)
 
@@ -58,18 +58,8 @@ def _copy_request(url, connect_timeout):
     else:
         request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout,
                                          request_timeout=connect_timeout)
-    url = to_unicode(request.url)
-    scheme, colon, rest = url.partition(u":")
-    if scheme.lower() not in SCHEMES or not colon:
-        raise ValueError("a WebSocket URL begins with ws: or wss:, not %r" % url)
-    # RFC 6455 section 3: "Fragment identifiers [...] MUST NOT be used on these URIs."
-    if u"#" in rest or _NOT_IN_URL.search(rest):
-        raise ValueError("a WebSocket URL has no fragment, space or control character: %r" % url)
-    authority = _AUTHORITY.match(rest)
-    if authority is None or int(authority.group(1) or 0) > _MAX_PORT:
-        raise ValueError("a WebSocket URL names a host, and a port up to %d: %r"
-                         % (_MAX_PORT, url))
-    return httpclient._RequestProxy(request, httpclient.HTTPRequest._DEFAULTS)
+    check_url(request.url)
+    return request
 
 
 def _call_when_done(io_loop, future, callback):
@@ -84,10 +74,41 @@ def _connect_later(connect, future):
         future.set_exception(error)
 
 
+def _make_connection(connection_class, request, **arguments):
+    return connection_class(request=with_defaults(copy_request(request)), **arguments)
+
+
+def _connect(io_loop, request, max_redirects, make, future):
+    if max_redirects:
+        Redirects(io_loop, request, max_redirects, make, future).start()
+    else:
+        make(request=request, connect_future=future)
+
+
+def _start(url, io_loop, callback, connect_timeout, max_redirects, connection_class, subprotocols,
+           **options):
+    _check_call(url, io_loop, callback, connect_timeout, max_redirects, **options)
+    request = _copy_request(url, connect_timeout)
+    subprotocols = handshake.check_subprotocols(subprotocols)
+    io_loop = io_loop or IOLoop.current()
+    future = futures.new_future(io_loop, ConnectFuture)
+    make = functools.partial(_make_connection, connection_class, io_loop=io_loop,
+                             subprotocols=subprotocols, **options)
+    connect = functools.partial(_connect, io_loop, request, max_redirects, make, future)
+    if IOLoop.current(instance=False) is io_loop:
+        connect()
+        _call_when_done(io_loop, future, callback)
+    else:
+        io_loop.add_callback(_call_when_done, io_loop, future, callback)
+        io_loop.add_callback(_connect_later, connect, future)
+    return future
+
+
 def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
                       on_message_callback=None, compression_options=None, ping_interval=None,
                       ping_timeout=None, max_message_size=None, subprotocols=None,
-                      resolver=None, connection_class=WebSocketClientConnection):
+                      resolver=None, connection_class=WebSocketClientConnection,
+                      max_redirects=0):
     """Open a WebSocket to a server.
 
     Args:
@@ -106,10 +127,11 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         subprotocols: A list of str to offer, the preferred first, or None.
         resolver: A ``tornado.netutil.Resolver``, or None for the default.
         connection_class: The class to make.
+        max_redirects: How many redirects are followed (RFC 7231 section 6.4).
 
     Returns:
         A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
-        answers with an HTTP error or redirects, or if the time is over (599); with
+        answers with an HTTP error or redirects once more, or if the time is over (599); with
         `WebSocketError` if it answers anything else that is no right handshake; with
         ``StreamClosedError`` or another ``IOError`` if the network fails.
 
@@ -117,20 +139,4 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         ValueError: The URL, a compression option or a subprotocol cannot be used.
         TypeError: An argument is of the wrong kind.
     """
-    _check_call(url, io_loop, callback, connect_timeout, on_message_callback, compression_options)
-    request = _copy_request(url, connect_timeout)
-    subprotocols = handshake.check_subprotocols(subprotocols)
-    io_loop = io_loop or IOLoop.current()
-    future = futures.new_future(io_loop, ConnectFuture)
-    connect = functools.partial(
-        connection_class, io_loop=io_loop, request=request, connect_future=future,
-        on_message_callback=on_message_callback, compression_options=compression_options,
-        ping_interval=ping_interval, ping_timeout=ping_timeout, subprotocols=subprotocols,
-        max_message_size=max_message_size, resolver=resolver)
-    if IOLoop.current(instance=False) is io_loop:
-        connect()
-        _call_when_done(io_loop, future, callback)
-    else:
-        io_loop.add_callback(_call_when_done, io_loop, future, callback)
-        io_loop.add_callback(_connect_later, connect, future)
-    return future
+    return _start(**locals())

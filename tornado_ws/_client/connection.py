@@ -9,7 +9,7 @@ from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log
 
 from tornado_ws._client.reading import Read
-from tornado_ws._client.url import split_credentials
+from tornado_ws._client.url import SCHEMES, split_credentials
 from tornado_ws._compat import contexts, futures, http, loop, threads
 from tornado_ws._compat.rules import WarnsIfUnclosed
 from tornado_ws._connection.callbacks import nothing_to_do
@@ -23,8 +23,6 @@ from tornado_ws._semantics import TORNADO_4_3
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 CONNECT_TURNS = 3  # of the loop, after which whoever waited for the connection has been told
 READS_IN_A_ROW = 32  # that are done at once
-
-SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):

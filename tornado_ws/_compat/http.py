@@ -9,6 +9,13 @@ import tornado
 from tornado import gen, httpclient, iostream, netutil, simple_httpclient
 from tornado.tcpclient import TCPClient
 
+if sys.version_info < (3,):
+    # Python 2: another name.
+    from urlparse import urljoin
+else:
+    # Python >= 3.
+    from urllib.parse import urljoin  # noqa: F401 (it is exported)
+
 _MAX_HEADER_SIZE = 64 * 1024
 _FOR_EVER = 365 * 24 * 3600  # seconds
 _PIECE = 64 * 1024  # bytes of a body that are read at once
