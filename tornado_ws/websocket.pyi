@@ -1,6 +1,7 @@
 import concurrent.futures
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from socket import socket
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias, type_check_only
 
@@ -197,6 +198,9 @@ def websocket_connect(
     # A subclass of WebSocketClientConnection.
     connection_class: type[Any] = ...,
     max_redirects: int = 0,
+    proxy: str | bool | None = None,
+    sock: socket | None = None,
+    unix_socket: str | None = None,
 ) -> _ConnectFuture: ...
 
 class _PerMessageDeflateCompressor:

@@ -10,8 +10,10 @@ from tornado.ioloop import IOLoop
 
 from tornado_ws._client.connection import WebSocketClientConnection
 from tornado_ws._client.redirects import Redirects, copy_request, with_defaults
+from tornado_ws._client.route import Ways
 from tornado_ws._client.url import check_url
 from tornado_ws._compat import futures
+from tornado_ws._compat.http import ROUTE
 from tornado_ws._sansio import deflate, handshake
 
 
@@ -74,27 +76,33 @@ def _connect_later(connect, future):
         future.set_exception(error)
 
 
-def _make_connection(connection_class, request, **arguments):
-    return connection_class(request=with_defaults(copy_request(request)), **arguments)
+def _make_connection(connection_class, ways, request, **arguments):
+    request = with_defaults(copy_request(request))
+    setattr(request, ROUTE, ways.route(request.url))
+    return connection_class(request=request, **arguments)
 
 
-def _connect(io_loop, request, max_redirects, make, future):
+def _connect(io_loop, request, max_redirects, ways, make, future):
     if max_redirects:
-        Redirects(io_loop, request, max_redirects, make, future).start()
+        stay = ways.unix_socket is not None
+        Redirects(io_loop, request, max_redirects, stay, make, future).start()
     else:
         make(request=request, connect_future=future)
 
 
 def _start(url, io_loop, callback, connect_timeout, max_redirects, connection_class, subprotocols,
-           **options):
+           proxy, sock, unix_socket, **options):
     _check_call(url, io_loop, callback, connect_timeout, max_redirects, **options)
     request = _copy_request(url, connect_timeout)
+    ways = Ways(request, proxy, sock, unix_socket)
+    if sock is not None and max_redirects:
+        raise ValueError("a redirect cannot be followed over a socket that is connected")
     subprotocols = handshake.check_subprotocols(subprotocols)
     io_loop = io_loop or IOLoop.current()
     future = futures.new_future(io_loop, ConnectFuture)
-    make = functools.partial(_make_connection, connection_class, io_loop=io_loop,
+    make = functools.partial(_make_connection, connection_class, ways, io_loop=io_loop,
                              subprotocols=subprotocols, **options)
-    connect = functools.partial(_connect, io_loop, request, max_redirects, make, future)
+    connect = functools.partial(_connect, io_loop, request, max_redirects, ways, make, future)
     if IOLoop.current(instance=False) is io_loop:
         connect()
         _call_when_done(io_loop, future, callback)
@@ -108,16 +116,16 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
                       on_message_callback=None, compression_options=None, ping_interval=None,
                       ping_timeout=None, max_message_size=None, subprotocols=None,
                       resolver=None, connection_class=WebSocketClientConnection,
-                      max_redirects=0):
+                      max_redirects=0, proxy=None, sock=None, unix_socket=None):
     """Open a WebSocket to a server.
 
     Args:
         url: A ``ws:`` or ``wss:`` URL, or an ``HTTPRequest`` with one, whose headers,
-            authentication, TLS options and timeouts are used.
+            authentication, TLS options, proxy and timeouts are used.
         io_loop: The IOLoop to live on; None for the current one.
         callback: Called on the IOLoop with the Future when it is done, or None.
-        connect_timeout: Seconds for everything until the connection is open (name look-up, TCP,
-            TLS, handshake); None is 20, 0 is for ever.
+        connect_timeout: Seconds until the connection is open (name look-up, TCP, TLS, handshake,
+            also of proxies and redirects together); None is 20, 0 is for ever.
         on_message_callback: Called with each message, and with None at the end, instead of
             `WebSocketClientConnection.read_message`.
         compression_options: None, or a dict as from `WebSocketHandler.get_compression_options`.
@@ -128,15 +136,18 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         resolver: A ``tornado.netutil.Resolver``, or None for the default.
         connection_class: The class to make.
         max_redirects: How many redirects are followed (RFC 7231 section 6.4).
+        proxy: The URL of a proxy, or True for the one that the environment names.
+        sock, unix_socket: A connected socket, or a path, to use in place of TCP.
 
     Returns:
-        A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if the server
+        A Future of a `WebSocketClientConnection`. It fails with ``HTTPError`` if server or proxy
         answers with an HTTP error or redirects once more, or if the time is over (599); with
         `WebSocketError` if it answers anything else that is no right handshake; with
         ``StreamClosedError`` or another ``IOError`` if the network fails.
 
     Raises:
-        ValueError: The URL, a compression option or a subprotocol cannot be used.
+        ValueError: The URL, a compression option, a subprotocol or a proxy cannot be used.
         TypeError: An argument is of the wrong kind.
+        ImportError, NotImplementedError: What SOCKS needs is not there.
     """
     return _start(**locals())

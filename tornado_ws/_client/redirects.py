@@ -71,14 +71,16 @@ class Redirects(object):
         io_loop: The IOLoop.
         request: The ``HTTPRequest``.
         count: How many redirects are followed.
+        stay: Whether only those to the same origin are.
         connect: ``f(request, connect_future=future)``, makes a connection.
         outcome: The Future of the connection.
     """
 
-    def __init__(self, io_loop, request, count, connect, outcome):
+    def __init__(self, io_loop, request, count, stay, connect, outcome):
         self._io_loop = io_loop
         self._request = request
         self._left = count
+        self._stay = stay
         self._connect = connect
         self._outcome = outcome
         self._context = contexts.request_context()
@@ -101,7 +103,7 @@ class Redirects(object):
 
     def _follow(self, error):
         target = self._left and _target(self._request.url, error)
-        if not target:
+        if not target or self._stay and check_url(target) != check_url(self._request.url):
             return False
         self._left -= 1
         self._request = redirected(self._request, target)
