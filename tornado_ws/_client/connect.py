@@ -9,6 +9,7 @@ from tornado import httpclient, httputil
 from tornado.ioloop import IOLoop
 
 from tornado_ws._client.connection import WebSocketClientConnection
+from tornado_ws._client.reconnect import Connections, Session
 from tornado_ws._client.redirects import Redirects, copy_request, with_defaults
 from tornado_ws._client.route import Ways
 from tornado_ws._client.url import check_url
@@ -18,16 +19,35 @@ from tornado_ws._sansio import deflate, handshake
 
 
 class ConnectFuture(futures.Future):
-    """The Future of a `WebSocketClientConnection`; on Python 3 also a context manager.
+    """The Future of a `WebSocketClientConnection`; on Python 3 also two things more.
 
     ``async with websocket_connect(url) as conn:`` connects, and closes at the end.
+    ``async for conn in websocket_connect(url):`` connects again and again.
     """
+
+    _ws_make_session = None  # f(future) -> Session
+    _ws_session = None
 
     def __aenter__(self):
         return self
 
     def __aexit__(self, *exc_info):
         return self.result()._ws_close_and_wait()
+
+    def __aiter__(self):
+        session = self._ws_get_session()
+        if not session.goes_on:
+            raise ValueError("a socket that is connected cannot be connected again")
+        return Connections(session)
+
+    def aclose(self):
+        """Close the connection that ``async for`` had; return a Future, done when it is closed."""
+        return self._ws_get_session().close()
+
+    def _ws_get_session(self):
+        if self._ws_session is None:
+            self._ws_session = self._ws_make_session(self)
+        return self._ws_session
 
 
 def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_message_callback,
@@ -90,6 +110,12 @@ def _connect(io_loop, request, max_redirects, ways, make, future):
         make(request=request, connect_future=future)
 
 
+def _connect_again(io_loop, connect):
+    future = futures.new_future(io_loop, ConnectFuture)
+    _connect_later(functools.partial(connect, future), future)
+    return future
+
+
 def _start(url, io_loop, callback, connect_timeout, max_redirects, connection_class, subprotocols,
            proxy, sock, unix_socket, **options):
     _check_call(url, io_loop, callback, connect_timeout, max_redirects, **options)
@@ -102,13 +128,15 @@ def _start(url, io_loop, callback, connect_timeout, max_redirects, connection_cl
     future = futures.new_future(io_loop, ConnectFuture)
     make = functools.partial(_make_connection, connection_class, ways, io_loop=io_loop,
                              subprotocols=subprotocols, **options)
-    connect = functools.partial(_connect, io_loop, request, max_redirects, ways, make, future)
+    connect = functools.partial(_connect, io_loop, request, max_redirects, ways, make)
+    again = None if sock else functools.partial(_connect_again, io_loop, connect)
+    future._ws_make_session = functools.partial(Session, io_loop, again)
     if IOLoop.current(instance=False) is io_loop:
-        connect()
+        connect(future)
         _call_when_done(io_loop, future, callback)
     else:
         io_loop.add_callback(_call_when_done, io_loop, future, callback)
-        io_loop.add_callback(_connect_later, connect, future)
+        io_loop.add_callback(_connect_later, functools.partial(connect, future), future)
     return future
 
 

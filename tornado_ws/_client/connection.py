@@ -55,6 +55,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
     _ws_protocol = None   # from the handshake on, until the end has been told
     _ws_delivery = None
     _ws_thread = None     # tells which thread is the loop's
+    _ws_ended = None      # when the connection was lost
     _ws_end_timer = None  # when ``async with`` waits no longer
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
@@ -368,6 +369,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, http.HTTPConnection):
         if self._ws_connect_future is not None:
             self._ws_fail_network(self.stream.error)
         elif protocol is not None:
+            self._ws_ended = self.io_loop.time()
             protocol.on_connection_close()
             self.tcp_client.close()
             protocol.call_on_close(self.on_message, None)

@@ -17,7 +17,6 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado_ws._client import proxy as proxies
 from tornado_ws._client.redirects import with_defaults
 from tornado_ws._compat import futures, http, socks
-from tornado_ws._compat.errors import CancelledError
 from tornado_ws._errors import WebSocketError
 
 _PROXY_OPTIONS = ("proxy_host", "proxy_port", "proxy_username", "proxy_password")
@@ -141,13 +140,13 @@ class SocksRoute(object):
         proxy: A `Proxy`.
     """
 
-    _task = None
+    _task = _future = None
+    _closed = False
 
     def __init__(self, proxy):
         self._proxy = proxy._replace(scheme=proxy.scheme.rstrip("h"))
         self._resolves = proxy.scheme.endswith("h")
         self.phase = "while connecting to the proxy %s:%s" % proxy[1:3]
-        self._closed = False
 
     @gen.coroutine
     def connect(self, tcp_client, host, port, max_buffer_size):
@@ -158,21 +157,32 @@ class SocksRoute(object):
             host = addresses[0][1][0]
         if self._closed:
             raise StreamClosedError()
+        io_loop = IOLoop.current()
+        # Tornado < 6.1: a coroutine cannot take that what it waits for is cancelled.
+        self._future = futures.new_future(io_loop)
         self._task = socks.connect(self._proxy, host, port)
-        try:
-            sock = yield self._task
-        except CancelledError:
-            raise StreamClosedError()
-        except Exception as error:
-            error, refused = socks.failure(error)
-            raise error or WebSocketError(refused)
+        futures.on_done(io_loop, self._task, self._on_task)
+        sock = yield self._future
         raise gen.Return(IOStream(sock, max_buffer_size=max_buffer_size))
+
+    def _on_task(self, task):
+        failure = futures.failure(task)
+        if self._closed:
+            if failure is None:
+                task.result().close()
+        elif failure is None:
+            self._future.set_result(task.result())
+        else:
+            error, refused = socks.failure(failure[1])
+            self._future.set_exception(error or WebSocketError(refused))
 
     def close(self):
         """Give up."""
         self._closed = True
         if self._task is not None:
             self._task.cancel()
+        if self._future is not None and not self._future.done():
+            self._future.set_exception(StreamClosedError())
 
 
 class SocketRoute(object):

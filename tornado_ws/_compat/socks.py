@@ -72,7 +72,8 @@ def failure(error):
     code, lost = None, False
     if isinstance(error, ProxyError):
         code = error.error_code
-        lost = not hasattr(error.__cause__, "error_code")  # which is that of a reply
+        cause = error.__cause__ or error.__context__
+        lost = not hasattr(cause, "error_code")  # which is that of a reply
     if lost or code in _PASSING or code == _REJECTED:
         return IOError("the SOCKS proxy cannot connect: %s" % error), None
     return None, "refused by the SOCKS proxy: %s" % error

@@ -4,7 +4,7 @@ import socket
 import struct
 
 from installed import installed
-from peers import async_test, each, until, with_rows
+from peers import async_test, each, turns, until, with_rows
 from raw_server import ClientCase, fails
 from tornado import iostream
 from tornado.httpclient import HTTPError
@@ -190,6 +190,7 @@ class SocksTest(ClientCase):
             future.cancel()
             if accept:
                 self.assertEqual(await peer.read_rest(), b"")
+            await turns(50)
 
     @async_test
     async def test_a_name_that_is_unknown(self):
@@ -207,6 +208,7 @@ class SocksTest(ClientCase):
         await asyncio.sleep(0)
         resolver.event.set()
         await until(lambda: resolver.answered)
+        await turns(20)
         self.assertFalse(self.proxy.accept().done())
 
 
