@@ -53,13 +53,13 @@ class WebSocketTestCase(testing.AsyncHTTPTestCase):
         Args:
             path: The path and query, or an ``HTTPRequest`` with them in place of a URL. Any
                 certificate is trusted.
-            kwargs: As of `websocket_connect`.
+            kwargs: As of ``websocket_connect``.
 
         Returns:
-            The Future that `websocket_connect` returns.
+            The Future that ``websocket_connect`` returns.
 
         Raises:
-            ValueError, TypeError: As of `websocket_connect`.
+            ValueError, TypeError: As of ``websocket_connect``.
         """
         request = HTTPRequest(path) if not isinstance(path, HTTPRequest) else copy.copy(path)
         request.url = self.get_ws_url(request.url)
