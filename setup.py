@@ -62,6 +62,7 @@ setuptools.setup(
         # Tornado 4 and 5 cannot be imported there: they need names that left ``collections``.
         "tornado>=6.0; python_version>='3.10'",
     ],
+    extras_require={"socks": ["python-socks[asyncio]>=2.0; python_version>='3.8'"]},
     entry_points={"console_scripts": ["tornado_ws = tornado_ws.__main__:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

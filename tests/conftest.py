@@ -34,6 +34,7 @@ if "TORNADO_WS_INSTALLED" in os.environ and "TORNADO_WS_COMMAND_LINE" not in os.
     collect_ignore_glob.append("integration/command_line/test_command_line*.py")
 for library, files in [
         ("mypy", "typing/*"), ("websockets", "*_websockets_py3.py"),
+        ("python_socks", "*_socks_py3.py"),
         ("selenium", "browser/*"), ("redis", "examples/*"),
         # Bokeh 3 has no such module.
         ("bokeh.client.tests", "*/test_program_bokeh.py"),

@@ -1,6 +1,7 @@
 import concurrent.futures
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from socket import socket
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, type_check_only
 
@@ -245,6 +246,14 @@ class _ConnectFuture(Future[WebSocketClientConnection]):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> Awaitable[None]: ...
+    def __aiter__(self) -> _Connections: ...
+    def aclose(self) -> Future[None]: ...
+
+@type_check_only
+class _Connections:
+    def __aiter__(self) -> _Connections: ...
+    def __anext__(self) -> Future[WebSocketClientConnection]: ...
+    def aclose(self) -> Future[None]: ...
 
 def websocket_connect(
     url: str | HTTPRequest,
@@ -262,6 +271,10 @@ def websocket_connect(
     connection_class: type[Any] = ...,
     close_timeout: float | None = None,
     max_buffered_amount: int | None = None,
+    max_redirects: int = 0,
+    proxy: str | bool | None = None,
+    sock: socket | None = None,
+    unix_socket: str | None = None,
 ) -> _ConnectFuture: ...
 
 class _PerMessageDeflateCompressor:

@@ -28,7 +28,7 @@ FLOORS = [
     {"_stream"},
     {"_connection"},
     {"_server", "_client"},
-    {"websocket"},
+    {"websocket", "testing"},
     {"_install", "_cli"},
     {"__init__"},
     {"__main__"},

@@ -9,7 +9,7 @@ from tornado.iostream import StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log
 
 from tornado_ws._client.reading import Read
-from tornado_ws._client.url import split_credentials
+from tornado_ws._client.url import SCHEMES, split_credentials
 from tornado_ws._compat import contexts, futures, http, loop, threads
 from tornado_ws._compat.rules import WarnsIfUnclosed
 from tornado_ws._connection.additions import Additions
@@ -24,8 +24,6 @@ from tornado_ws._semantics import TORNADO_4_3
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 CONNECT_TURNS = 3  # of the loop, after which whoever waited for the connection has been told
 READS_IN_A_ROW = 32  # that are done at once
-
-SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection):
@@ -58,6 +56,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
     _ws_serial_messages = (False, True)
     _ws_delivery = None
     _ws_thread = None     # tells which thread is the loop's
+    _ws_ended = None      # when the connection was lost
     _ws_end_timer = None  # when ``async with`` waits no longer
 
     def __init__(self, io_loop, request, on_message_callback=None, compression_options=None,
@@ -375,6 +374,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         if self._ws_connect_future is not None:
             self._ws_fail_network(self.stream.error)
         elif protocol is not None:
+            self._ws_ended = self.io_loop.time()
             protocol.on_connection_close()
             self.tcp_client.close()
             self._ws_end(protocol, self.on_message, None)

@@ -9,9 +9,17 @@ import tornado
 from tornado import gen, httpclient, iostream, netutil, simple_httpclient
 from tornado.tcpclient import TCPClient
 
+if sys.version_info < (3,):
+    # Python 2: another name.
+    from urlparse import urljoin
+else:
+    # Python >= 3.
+    from urllib.parse import urljoin  # noqa: F401 (it is exported)
+
 _MAX_HEADER_SIZE = 64 * 1024
 _FOR_EVER = 365 * 24 * 3600  # seconds
 _PIECE = 64 * 1024  # bytes of a body that are read at once
+ROUTE = "_ws_route"  # an attribute of a request: see _TCPClient
 MAX_BODY = 1024 * 1024  # bytes that are kept of the answer that refuses a connection
 
 if tornado.version_info < (5, 1):
@@ -39,9 +47,12 @@ class _TCPClient(TCPClient):
 
     Attributes:
         phase: What it is doing, in words.
+        route: What connects in place of TCP, or None: its ``connect(tcp_client, host, port,
+            max_buffer_size)`` gives a Future of a stream, its ``close()`` gives that up, its
+            ``phase`` says what it does.
     """
 
-    phase = None
+    phase = route = None
 
     def __init__(self, *args, **kwargs):
         super(_TCPClient, self).__init__(*args, **kwargs)
@@ -60,14 +71,28 @@ class _TCPClient(TCPClient):
 
     def connect(self, host, port, ssl_options=None, **kwargs):
         self._target = host, port
-        self.phase = "while resolving %s" % host
         if ssl_options is not None:
             return self._connect_tls(host, port, ssl_options, **kwargs)
+        return self._connect_plain(host, port, **kwargs)
+
+    def _connect_plain(self, host, port, **kwargs):
+        if self.route is not None:
+            self.phase = self.route.phase
+            return self._connect_by_route(host, port, **kwargs)
+        self.phase = "while resolving %s" % host
         return super(_TCPClient, self).connect(host, port, **kwargs)
 
     @gen.coroutine
+    def _connect_by_route(self, host, port, **kwargs):
+        stream = yield self.route.connect(self, host, port, kwargs["max_buffer_size"])
+        self._streams = [stream]
+        if self._closed:
+            stream.close()
+        raise gen.Return(stream)
+
+    @gen.coroutine
     def _connect_tls(self, host, port, ssl_options, **kwargs):
-        stream = yield super(_TCPClient, self).connect(host, port, **kwargs)
+        stream = yield self._connect_plain(host, port, **kwargs)
         stream.io_loop.remove_handler(stream.socket)
         plain, stream.socket = stream.socket, None
         self._streams = []
@@ -87,6 +112,8 @@ class _TCPClient(TCPClient):
     def close(self):
         super(_TCPClient, self).close()
         self._closed = True
+        if self.route is not None:
+            self.route.close()
         for stream in self._streams:
             stream.close()
 
@@ -217,6 +244,7 @@ class HTTPConnection(_HTTPConnection):
             # Tornado >= 5.0: it is the current one.
             args = (None,)
             self.tcp_client = _TCPClient(resolver=resolver)
+        self.tcp_client.route = getattr(request, ROUTE, None)
         # What is kept of a body has a limit of its own.
         args += (request, _release, on_response, max_buffer_size, self.tcp_client,
                  _MAX_HEADER_SIZE, sys.maxsize)

@@ -268,7 +268,6 @@ class HTTPRequestTest(ClientCase):
         self.assertEqual(peer.request[1]["User-Agent"], "Agent/1")
 
     @each(
-        ("proxy", {"proxy_host": "127.0.0.1", "proxy_port": 1}),
         ("line_break", {"headers": {"X-A": "a\r\nX-B: b"}}),
         ("authentication", {"auth_username": "a", "auth_password": "b", "auth_mode": "digest"}),
         ("method", {"method": "NONSENSE"}),
