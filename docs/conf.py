@@ -32,7 +32,8 @@ from tornado_ws import websocket
 nitpick_ignore = [("py:exc", name) for name in (
     "HTTPError", "StreamBufferFullError", "HandshakeError")]
 # What only the package's own modules use is described in its docstrings.
-nitpick_ignore += [("py:obj", "Delivery"), ("py:obj", "_compat.contexts.request_context")]
+nitpick_ignore += [("py:obj", name) for name in (
+    "Delivery", "Stats", "_compat.contexts.request_context")]
 nitpick_ignore_regex = [("py:.*", r"tornado\.(?!websocket_ws).*")]
 
 html_theme = "furo"

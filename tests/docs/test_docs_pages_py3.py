@@ -125,7 +125,10 @@ def lines_of_the_source():
             arguments = [ast.unparse(argument) for argument in node.args]
             logs = re.match(r"(gen_log|app_log|warnings)\.", called) or any(
                 re.match(r"(gen_log|app_log)\.", argument) for argument in arguments)
-            server = os.path.basename(path) in ("handler.py", "handshake.py")
+            server = os.path.basename(path) in (
+                "handler.py", "handshake.py", "registry.py")
+            if called.endswith(".isEnabledFor"):
+                continue
             if logs or called == "HandshakeError" and server:
                 texts = [part.value for argument in node.args for part in ast.walk(argument)
                          if isinstance(part, ast.Constant) and isinstance(part.value, str)]

@@ -1,4 +1,5 @@
 """Keepalive: docs/howto/keepalive.rst."""
+import time
 
 from tornado.web import Application
 
