@@ -62,7 +62,9 @@ def install(package, python, directory):
     """Installs a package into a new environment of a Python, and uses it there."""
     environment = os.path.join(directory, "environment")
     shutil.rmtree(environment, ignore_errors=True)
-    run(sys.executable, "-m", "virtualenv", "-q", "-p", python, environment)
+    # A place of its own for what virtualenv keeps: another one's may be of a newer virtualenv.
+    run(sys.executable, "-m", "virtualenv", "-q", "--app-data",
+        os.path.join(directory, "virtualenv"), "-p", python, environment)
     programs = os.path.join(environment, "bin")
     run(os.path.join(programs, "python"), "-m", "pip", "install", "-q", package)
     run(os.path.join(programs, "python"), "-c", USE, cwd=directory)
