@@ -18,28 +18,20 @@ from tornado_ws import websocket
 class Who(websocket.WebSocketHandler):
     """Says which process serves it."""
 
-    clients = set()
-
     def open(self):
-        self.clients.add(self)
         self.write_message({"process": process.task_id(), "pid": os.getpid()})
-
-    def on_close(self):
-        self.clients.discard(self)
 
 
 async def serve(sockets):
     """Serves until SIGTERM; then says goodbye, and waits until the last client is gone."""
-    server = HTTPServer(Application([("/who", Who)]))
+    application = Application([("/who", Who)])
+    server = HTTPServer(application)
     server.add_sockets(sockets)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     server.stop()
-    for client in list(Who.clients):
-        client.close(1001, "the server stops")
-    while Who.clients:  # 5 seconds at most: then a client is dropped
-        await asyncio.sleep(0.05)
+    await websocket.close_all_connections(application, reason="the server stops", timeout=5)
 
 
 def main(port, count):

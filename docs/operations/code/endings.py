@@ -18,16 +18,15 @@ def show_everything():
 class Logged(websocket.WebSocketHandler):
     """Has a line for each connection, at its end."""
 
-    messages = 0
-
     def on_message(self, message):
-        self.messages += 1
+        pass
 
     def on_close(self):
-        log.info("%s %s: %d messages, %.0f s, closed with %s %s",
-                 self.request.remote_ip, self.request.path, self.messages,
-                 self.request.request_time(), self.close_code or "no code",
-                 self.close_reason or "")
+        stats = self.ws_stats()
+        log.info("%s %s: %d messages in, %d out, %.0f s; peer: %s %r; we: %s %r; error: %r",
+                 self.request.remote_ip, self.request.path, stats.messages_in, stats.messages_out,
+                 self.request.request_time(), self.close_code, self.close_reason,
+                 self.sent_close_code, self.sent_close_reason, self.connection_error)
 
 
 def make_app():

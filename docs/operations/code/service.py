@@ -18,16 +18,8 @@ from tornado_ws import websocket
 class Echo(websocket.WebSocketHandler):
     """Sends every message back."""
 
-    clients = set()
-
-    def open(self):
-        self.clients.add(self)
-
     def on_message(self, message):
         return self.write_message(message, binary=isinstance(message, bytes))
-
-    def on_close(self):
-        self.clients.discard(self)
 
 
 class Alive(RequestHandler):
@@ -48,18 +40,19 @@ def listening_sockets(port):
 
 
 async def main(port):
-    server = HTTPServer(Application(
-        [("/echo", Echo), ("/alive", Alive)], websocket_ping_interval=25))
+    application = Application(
+        [("/echo", Echo), ("/alive", Alive)],
+        websocket_ping_interval=25, websocket_max_connections=50000)
+    server = HTTPServer(application)
     server.add_sockets(listening_sockets(port))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     server.stop()
-    for client in list(Echo.clients):
-        client.close(1001, "the server restarts")
-    while Echo.clients:  # 5 seconds at most: then a client is dropped
-        await asyncio.sleep(0.05)
+    cut = await websocket.close_all_connections(
+        application, reason="the server restarts", timeout=5)
+    print("stopped; cut off:", cut)
 
 
 if __name__ == "__main__":
