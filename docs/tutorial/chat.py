@@ -41,12 +41,8 @@ class Chat(websocket.WebSocketHandler):
             self.tell_all({"type": "note", "text": self.name + " has left"})
 
     def tell_all(self, event):
-        for client in list(self.settings["clients"]):
-            if client.name is not None:
-                try:
-                    client.write_message(event)
-                except websocket.WebSocketClosedError:
-                    pass  # it is about to go: on_close follows
+        websocket.broadcast(
+            [client for client in self.settings["clients"] if client.name is not None], event)
 
 
 def make_app():
