@@ -387,6 +387,7 @@ def room():
     process.communicate()
 
 
+@needs_asyncio_run
 def test_room(room):
     process, port = room
 

@@ -63,11 +63,12 @@ def test_declared_pythons():
     assert declared == {">=2.7", "!=3.0.*", "!=3.1.*", "!=3.2.*", "!=3.3.*", "!=3.4.*", "!=3.5.*"}
 
 
-def test_declared_tornado():
-    """Tornado 4.3 and newer; from Python 3.10 on, where 4 and 5 cannot be imported, 6.0."""
+def test_declared_requirements():
+    """Tornado 4.3; from Python 3.10 on, where 4 and 5 are no use, 6.0. An extra is for SOCKS."""
     declared = headers("METADATA").get_all("Requires-Dist")
     assert {re.sub(r"[ ()]", "", line).replace("'", '"') for line in declared} == {
-        'tornado>=4.3;python_version<"3.10"', 'tornado>=6.0;python_version>="3.10"'}
+        'tornado>=4.3;python_version<"3.10"', 'tornado>=6.0;python_version>="3.10"',
+        'python-socks[asyncio]>=2.0;python_version>="3.8"andextra=="socks"'}
 
 
 def test_declared_licence_and_addresses():
