@@ -109,7 +109,9 @@ class TestConnectOptions(CommandLineCase):
         assert (status, out) == (0, "")
         assert lines[0] == "* 127.0.0.1 port %d" % port
         assert "< X-Tag: one" in lines
-        assert lines[-2:] == ["* ping 0102", "closed: 1000"]
+        assert lines[-3:] == ["* ping 0102",
+                              "* tornado.general: Connection closed by this side: 1000 [/]",
+                              "closed: 1000"]
 
     def test_verbose_of_a_refusal(self):
         """``--verbose`` tells the headers of a refusal too."""

@@ -142,7 +142,7 @@ class LimitTest(BothRolesCase):
 
         The Futures of the others, and only these, fail.
         """
-        peer = yield self.overfill(side, size)
+        peer = yield self.overfill(side, size, close_timeout=60)
         self.assertEqual((self.end.sent_close_code, self.end.sent_close_reason),
                          (1008, "too slow"))
         self.assertLessEqual(self.end.buffered_amount, max(size, _transport.GATHER_LIMIT) + 1024)
