@@ -6,6 +6,7 @@ from __future__ import absolute_import, division, print_function
 
 from tornado_ws._client.connect import websocket_connect
 from tornado_ws._client.connection import WebSocketClientConnection
+from tornado_ws._connection.backend import set_deflate_backend
 from tornado_ws._connection.broadcast import broadcast
 from tornado_ws._connection.protocol import WebSocketProtocol, WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
@@ -18,5 +19,5 @@ from tornado_ws._server.registry import close_all_connections, open_connections
 __all__ = [
     "WebSocketClientConnection", "WebSocketClosedError", "WebSocketError", "WebSocketHandler",
     "WebSocketProtocol", "WebSocketProtocol13", "broadcast", "close_all_connections",
-    "open_connections", "websocket_connect",
+    "open_connections", "set_deflate_backend", "websocket_connect",
     "_PerMessageDeflateCompressor", "_PerMessageDeflateDecompressor"]

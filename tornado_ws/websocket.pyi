@@ -25,6 +25,7 @@ __all__ = [
     "broadcast",
     "close_all_connections",
     "open_connections",
+    "set_deflate_backend",
     "websocket_connect",
     "_PerMessageDeflateCompressor",
     "_PerMessageDeflateDecompressor",
@@ -134,6 +135,9 @@ def close_all_connections(
     reason: str | None = "",
     timeout: float | None = None,
 ) -> Future[int]: ...
+
+# A module with zlib's interface.
+def set_deflate_backend(module: Any) -> None: ...
 
 class WebSocketProtocol:
     handler: Any
@@ -283,6 +287,7 @@ class _PerMessageDeflateCompressor:
         persistent: bool,
         max_wbits: int | None,
         compression_options: _CompressionOptions | None = None,
+        engine: Any = ...,
     ) -> None: ...
     def compress(self, data: bytes) -> bytes: ...
     # For broadcast.
@@ -302,6 +307,7 @@ class _PerMessageDeflateDecompressor:
         max_wbits: int | None,
         max_message_size: int | None = None,
         compression_options: _CompressionOptions | None = None,
+        engine: Any = ...,
     ) -> None: ...
     def decompress(self, data: bytes) -> bytes: ...
     def feed(self, data: bytes, final: bool, max_length: int | None) -> bytes: ...

@@ -68,6 +68,15 @@ class CompressionTest(DocsCase):
         self.assertLess(compressed, 100)
 
     @async_test
+    async def test_another_module_compresses(self):
+        pytest.importorskip("isal")
+        self.addCleanup(websocket.set_deflate_backend, None)
+        deflating.compress_faster()
+        text = "the same again " * 100
+        for path in ("/feed", "/thrifty"):
+            self.assertEqual(await deflating.ask(self.url(path), text), text)
+
+    @async_test
     async def test_an_unknown_option_is_named(self):
         with self.assertRaisesRegex(ValueError, "wbits"):
             websocket.websocket_connect(self.url("/feed"), compression_options={"wbits": 9})

@@ -1,22 +1,42 @@
-"""The codecs of permessage-deflate: RFC 7692 section 7.2, C29, C33, C34, C36."""
+"""The codecs of permessage-deflate: RFC 7692 section 7.2, C29, C33, C34, C36, C64.
+
+Each test runs with zlib, with what stands for ISA-L, and with the engines that are installed.
+"""
 from __future__ import absolute_import, division, print_function
 
 import random
 import zlib
 
 import pytest
+from deflate_engines import OTHERS
 from frame_oracle import raw
 
 from tornado_ws._sansio import deflate
 from tornado_ws._sansio.deflate import Parameters
+from tornado_ws._sansio.engines import STANDARD, Engine
 from tornado_ws._sansio.errors import ProtocolError
+
+ENGINES = dict([(name, Engine(module)) for name, module in OTHERS], zlib=STANDARD)
+WITH_ZLIB = pytest.mark.parametrize("engine", ["zlib"], indirect=True)
+"""For tests that know its bytes, levels or texts."""
+
+used = {"engine": STANDARD}
+
+
+@pytest.fixture(autouse=True, params=sorted(ENGINES))
+def engine(request):
+    used["engine"] = ENGINES[request.param]
+    yield
+    used["engine"] = STANDARD
 
 
 def inflater(persistent=True, max_wbits=15, **kwargs):
+    kwargs.update(used)
     return deflate.PerMessageDeflateDecompressor(persistent, max_wbits, **kwargs)
 
 
 def deflater(persistent=True, max_wbits=15, **kwargs):
+    kwargs.update(used)
     return deflate.PerMessageDeflateCompressor(persistent, max_wbits, **kwargs)
 
 
@@ -63,6 +83,7 @@ def test_payloads_in_parts(payload):
     assert b"".join(parts + [receiver.feed(b"", True, None)]) == b"Hello"
 
 
+@WITH_ZLIB
 def test_sharing_the_window():
     """RFC 7692 section 7.2.3.2: the second `Hello` refers to the first."""
     sender, receiver = deflater(), inflater()
@@ -266,6 +287,7 @@ def test_no_match_is_farther_away_than_the_window(bits, level, mem_level):
     assert strict_inflate(sender.compress(data), bits) == data
 
 
+@WITH_ZLIB
 def test_the_strict_test_can_fail():
     sender = deflater(True, 9)
     data = noise(260) * 2 + noise(240, 3) * 2
@@ -290,6 +312,7 @@ def test_the_window_is_the_agreed_one():
     assert len(deflater(True, 10).compress(data)) > 3000
 
 
+@WITH_ZLIB
 def test_level_and_memory_are_used():
     data = b"0123456789" * 100
     stored = deflater(compression_options={"compression_level": 0}).compress(data)
@@ -350,6 +373,7 @@ def test_what_zlib_holds_back_is_not_lost():
 
 
 @pytest.mark.cpython
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"stand_in"}), indirect=True)
 def test_a_bomb_costs_no_more_than_the_limit():
     """C36: memory use while refusing stays within the limit plus one chunk."""
     tracemalloc = pytest.importorskip("tracemalloc")
@@ -371,7 +395,7 @@ def test_a_bomb_costs_no_more_than_the_limit():
 def test_codecs_of_a_role(role):
     """Each side compresses as its own parameters say and decompresses as its peer's do."""
     parameters = Parameters(True, False, 9, 10)
-    sender, receiver = deflate.create_codecs(role, parameters, {"mem_level": 9}, 77)
+    sender, receiver = deflate.create_codecs(role, parameters, {"mem_level": 9}, 77, **used)
     assert isinstance(sender, deflate.PerMessageDeflateCompressor)
     assert isinstance(receiver, deflate.PerMessageDeflateDecompressor)
     sender.compress(b"x")
@@ -386,8 +410,8 @@ def test_codecs_of_a_role(role):
 def test_codecs_talk_to_each_other():
     for numbers in ((False, False, 15, 15), (True, True, 8, 8), (False, True, 8, 9)):
         parameters = Parameters(*numbers)
-        client = deflate.create_codecs("client", parameters, {}, None)
-        server = deflate.create_codecs("server", parameters, {"compression_level": 9}, None)
+        client = deflate.create_codecs("client", parameters, {}, None, **used)
+        server = deflate.create_codecs("server", parameters, {"compression_level": 9}, None, **used)
         for message in (b"Hello", b"", b"Hello", window_tester(8)):
             assert server[1].decompress(client[0].compress(message)) == message
             assert client[1].decompress(server[0].compress(message)) == message
@@ -409,6 +433,7 @@ class Failing(object):
         raise self._error
 
 
+@WITH_ZLIB
 @pytest.mark.parametrize("error, kind", [
     (MemoryError(), MemoryError),
     (zlib.error("Error -4 while decompressing data"), MemoryError),
@@ -424,6 +449,7 @@ def test_the_peer_is_to_blame_for_its_data_only(error, kind):
     assert type(caught.value) is kind
 
 
+@WITH_ZLIB
 def test_bad_data_are_told_by_zlib_as_is_expected():
     """The beginning of its texts."""
     with pytest.raises(zlib.error) as caught:
@@ -431,6 +457,7 @@ def test_bad_data_are_told_by_zlib_as_is_expected():
     assert str(caught.value).startswith("Error -3 ")
 
 
+@WITH_ZLIB
 def test_a_message_that_could_not_be_compressed_is_not_referred_to():
     """C34: the peer did not get it. The next one starts with an empty window."""
     sender, receiver = deflater(), inflater()

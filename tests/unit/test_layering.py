@@ -36,7 +36,7 @@ FLOORS = [
 """From the lowest up: wings, and the modules that are one by themselves."""
 
 CORE_LAYERS = [  # a module imports from the layers above its own line, never sideways
-    {"errors", "utf8", "compression"},
+    {"errors", "utf8", "compression", "engines"},
     {"frames", "headers"},
     {"close", "deflate", "handshake", "message"},
     {"straight"},

@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 from tornado_ws._compat.contexts import request_context
 from tornado_ws._compat.futures import decided
+from tornado_ws._connection.backend import current_engine
 from tornado_ws._sansio import deflate, handshake, headers
 
 
@@ -73,7 +74,8 @@ class OpeningHandshake(object):
 
     def _enable_deflate(self, role, parameters):
         options = self._compression_options
-        compressor, decompressor = deflate.create_codecs(role, parameters, options, None)
+        compressor, decompressor = deflate.create_codecs(
+            role, parameters, options, None, current_engine())
         self._core.enable_deflate(compressor, decompressor, options.get("min_size", 0))
 
     # The opening handshake of a client.

@@ -6,7 +6,8 @@ then it is dropped when the message ends.
 
 Window bits 8: zlib has no raw deflate with a window of 256 bytes. The compressor takes 512
 instead, which is safe: zlib never looks back further than its window less 262 (the longest
-match, the shortest one and one more, its MIN_LOOKAHEAD), here 250 bytes.
+match, the shortest one and one more, its MIN_LOOKAHEAD), here 250 bytes. ISA-L uses all of it:
+with whatever engine, a window of 8 bits is zlib's own work.
 
 Limits: the decompressor asks zlib, in small steps, for one byte more than is allowed at most:
 refusing a bomb costs the limit and one step of memory.
@@ -19,16 +20,15 @@ from __future__ import absolute_import, division, print_function
 
 import collections
 import copy
-import zlib
 
 from tornado_ws._sansio.compression import (BOOL_OPTIONS, CLIENT_NO_TAKEOVER, CLIENT_WINDOW_BITS,
                                             DEFAULT_LEVEL, DEFAULT_MEM_LEVEL, MAX_WINDOW_BITS,
                                             MIN_WINDOW_BITS, SERVER_NO_TAKEOVER, SERVER_WINDOW_BITS,
                                             check_options, own_bits)
+from tornado_ws._sansio.engines import SMALLEST_WINDOW, STANDARD
 from tornado_ws._sansio.errors import HandshakeError, ProtocolError
 from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, build_extension
 
-_SMALLEST_ZLIB_WINDOW = 9  # bits
 _OUT_OF_MEMORY = "Error -4 "  # how the text of zlib.error begins: Z_MEM_ERROR
 _OUT_OF_ORDER = "Error -2 "   # Z_STREAM_ERROR
 _TAIL = b"\x00\x00\xff\xff"
@@ -190,6 +190,10 @@ def _check_window_bits(max_wbits):
     return max_wbits
 
 
+def _engine_for(engine, window_bits):
+    return engine if window_bits >= SMALLEST_WINDOW else STANDARD
+
+
 class PerMessageDeflateCompressor(object):
     """One direction's sender.
 
@@ -198,17 +202,20 @@ class PerMessageDeflateCompressor(object):
         max_wbits: The negotiated window, 8 to 15 bits; None for 15.
         compression_options: A dict as for `check_options`, or None; ``compression_level`` and
             ``mem_level`` matter here.
+        engine: The `engines.Engine` that does the work.
 
     Raises:
         ValueError: When ``max_wbits`` or an option is out of range.
     """
 
-    def __init__(self, persistent, max_wbits, compression_options=None):
+    def __init__(self, persistent, max_wbits, compression_options=None, engine=STANDARD):
         options = check_options(compression_options or {})
-        window_bits = max(_check_window_bits(max_wbits), _SMALLEST_ZLIB_WINDOW)
+        window_bits = _check_window_bits(max_wbits)
+        self._engine = _engine_for(engine, window_bits)
         self._persistent = persistent
-        self._zlib_args = (options.get("compression_level", DEFAULT_LEVEL), zlib.DEFLATED,
-                           -window_bits, options.get("mem_level", DEFAULT_MEM_LEVEL))
+        self._zlib_args = self._engine.deflate_args(
+            options.get("compression_level", DEFAULT_LEVEL), max(window_bits, SMALLEST_WINDOW),
+            options.get("mem_level", DEFAULT_MEM_LEVEL))
         self._context = None
 
     def compress(self, data):
@@ -224,9 +231,9 @@ class PerMessageDeflateCompressor(object):
             # An empty block without its tail (section 7.2.3.6): no context is needed for it.
             return b"\x00"
         # If this fails, the context has seen what the peer does not get: it is not used again.
-        context, self._context = self._context or zlib.compressobj(*self._zlib_args), None
+        context, self._context = self._context or self._engine.compressobj(*self._zlib_args), None
         compressed = context.compress(data)
-        compressed += context.flush(zlib.Z_SYNC_FLUSH)[: -len(_TAIL)]
+        compressed += context.flush(self._engine.sync_flush)[: -len(_TAIL)]
         if self._persistent:
             self._context = context
         return compressed
@@ -239,7 +246,7 @@ class PerMessageDeflateCompressor(object):
     def shape(self):
         """What compressors have alike that can share a message: all but the window."""
         level, method, _, mem_level = self._zlib_args
-        return level, method, mem_level
+        return self._engine.compressobj, level, method, mem_level
 
     @property
     def window_bits(self):
@@ -280,14 +287,17 @@ class PerMessageDeflateDecompressor(object):
         max_wbits: The negotiated window, 8 to 15 bits; None for 15.
         max_message_size: The limit in bytes for `decompress`; None for none.
         compression_options: A dict as for `check_options`, or None; only checked.
+        engine: The `engines.Engine` that does the work.
 
     Raises:
         ValueError: When ``max_wbits`` or an option is out of range.
     """
 
-    def __init__(self, persistent, max_wbits, max_message_size=None, compression_options=None):
+    def __init__(self, persistent, max_wbits, max_message_size=None, compression_options=None,
+                 engine=STANDARD):
         check_options(compression_options or {})
         self._window_bits = _check_window_bits(max_wbits)
+        self._engine = _engine_for(engine, self._window_bits)
         self._persistent = persistent
         self._max_message_size = max_message_size
         self._context = None
@@ -332,7 +342,7 @@ class PerMessageDeflateDecompressor(object):
             tail_length = len(_TAIL)
         position, room, more = 0, max_length, bool(data)
         while more:
-            piece, used = self._step(data[position:position + _MAX_TAKEN], room)
+            piece, used, held = self._step(data[position:position + _MAX_TAKEN], room)
             position += used
             if room is not None:
                 if len(piece) > room:
@@ -341,7 +351,7 @@ class PerMessageDeflateDecompressor(object):
                 room -= len(piece)
             # A stream that ended before or in the tail: none starts there.
             ended = self._context is None and len(data) - position <= tail_length
-            more = position < len(data) and not ended
+            more = (position < len(data) or held) and not ended
             if final and not more:
                 self._end_message()
             yield piece, final and not more
@@ -352,15 +362,20 @@ class PerMessageDeflateDecompressor(object):
             self._context = None
 
     def _step(self, data, room):
-        """Return some decompressed bytes, and how many bytes of ``data`` they took."""
-        context = self._context
+        """Decompress some bytes.
+
+        Returns:
+            A tuple of what they are, of how many bytes of ``data`` they took, and of whether there
+            may be more without any: ISA-L keeps back what is over the limit, and no data for it.
+        """
+        context, engine = self._context, self._engine
         if context is None:
-            context = self._context = zlib.decompressobj(-self._window_bits)
+            context = self._context = engine.decompressobj(-self._window_bits)
         try:
             limit = _MAX_GIVEN if room is None else min(room + 1, _MAX_GIVEN)
             piece = context.decompress(data, limit)
-        except zlib.error as error:
-            text = str(error)
+        except engine.error as error:
+            text = str(error) if engine.has_zlib_numbers else ""
             if text.startswith(_OUT_OF_MEMORY):
                 raise MemoryError("zlib: " + text)
             if text.startswith(_OUT_OF_ORDER):
@@ -373,10 +388,11 @@ class PerMessageDeflateDecompressor(object):
             if self._final_blocks > _MAX_FINAL_BLOCKS:
                 raise ProtocolError(_CLOSE_INVALID_DATA, "too many final deflate blocks")
         # At a stream's end zlib may give the rest as both.
-        return piece, len(data) - (unused or len(context.unconsumed_tail))
+        used = len(data) - (unused or len(context.unconsumed_tail))
+        return piece, used, len(piece) == limit
 
 
-def create_codecs(role, parameters, options, max_message_size):
+def create_codecs(role, parameters, options, max_message_size, engine=STANDARD):
     """Make the two codecs of one side.
 
     Args:
@@ -384,6 +400,7 @@ def create_codecs(role, parameters, options, max_message_size):
         parameters: The agreed `Parameters`.
         options: That side's options, as `check_options` returns them.
         max_message_size: The limit in bytes for a decompressed message; None for none.
+        engine: The `engines.Engine` that does the work.
 
     Returns:
         A tuple of a `PerMessageDeflateCompressor` and a `PerMessageDeflateDecompressor`.
@@ -391,5 +408,5 @@ def create_codecs(role, parameters, options, max_message_size):
     server = (not parameters.server_no_context_takeover, parameters.server_max_window_bits)
     client = (not parameters.client_no_context_takeover, parameters.client_max_window_bits)
     out, back = (client, server) if role == "client" else (server, client)
-    compressor = PerMessageDeflateCompressor(out[0], out[1], options)
-    return compressor, PerMessageDeflateDecompressor(back[0], back[1], max_message_size, options)
+    return (PerMessageDeflateCompressor(out[0], out[1], options, engine),
+            PerMessageDeflateDecompressor(back[0], back[1], max_message_size, options, engine))
