@@ -328,8 +328,10 @@ def test_it_starts_with_asyncio_run():
     program = os.path.join(DOCS, "howto", "code", "start.py")
     code = "import sys; source = open(sys.argv[1]).read().replace('8888', sys.argv[2]);" \
            "exec(compile(source, 'start.py', 'exec'), {'__name__': '__main__'})"
-    process = subprocess.Popen([sys.executable, "-c", code, program, str(port)],
-                               stderr=subprocess.PIPE)
+    # A shell has those ignore SIGINT that it starts in the background, such as these tests.
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, program, str(port)], stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     async def converse():
         while True:
