@@ -279,6 +279,7 @@ class OtherLoop(object):
         server.add_sockets([sock])
         self.io_loop.add_callback(self.started.set)
         self.io_loop.start()
+        self.io_loop.run_sync(lambda: turns(20))  # requests end
         server.stop()
         self.io_loop.close(all_fds=True)
 
