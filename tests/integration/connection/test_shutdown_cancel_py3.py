@@ -146,11 +146,14 @@ class ConnectTest(ClientCase):
         """C44: a block that is cancelled closes its connection."""
         async def run():
             async with websocket.websocket_connect(self.server_url()) as conn:
+                inside.append(conn)
                 await conn.read_message()
 
+        inside = []
         task = asyncio.ensure_future(run())
         peer = yield self.server.accept_websocket()
-        yield turns(20)
+        yield until(lambda: inside)
+        yield turns(5)
         task.cancel()
         self.assertEqual((yield peer.read_frame()), (0x88, b""))
         peer.send(frame(0x88, b"", mask=None))
