@@ -33,6 +33,7 @@ class Proxy(tcpserver.TCPServer):
     """An HTTP proxy: counts what it was asked, and says 502 when there is no server."""
 
     asked = 0
+    serving = 0
 
     async def pump(self, source, target):
         try:
@@ -46,6 +47,15 @@ class Proxy(tcpserver.TCPServer):
         return gen.convert_yielded(self.serve(stream))
 
     async def serve(self, stream):
+        self.serving += 1
+        try:
+            await self.forward(stream)
+        except StreamClosedError:
+            pass
+        finally:
+            self.serving -= 1
+
+    async def forward(self, stream):
         head = await stream.read_until(b"\r\n\r\n")
         host, _, port = head.split()[1].partition(b":")
         self.asked += 1
@@ -98,6 +108,8 @@ async def restart():
         client.proc.stderr.close()
         client.stdout.close()
         proxy.stop()
+        while proxy.serving:
+            await gen.sleep(0.01)
 
 
 def test_the_server_is_restarted():
