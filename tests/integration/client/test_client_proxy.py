@@ -12,7 +12,7 @@ import weakref
 
 import pytest
 from installed import installed
-from peers import async_test, each, tls_context, turns, with_rows
+from peers import async_test, each, tls_context, turns, until, with_rows
 from raw_server import NETWORK_ERRORS, ClientCase, fails, refused_port
 from silence import SilentResolver
 from tornado import gen, iostream, netutil
@@ -291,10 +291,7 @@ class TunnelTest(ProxyCase):
         tunnel = weakref.ref(conn.tcp_client.route._tunnel)
         conn, future = weakref.ref(conn), None
         peer.close()
-        for _ in range(1000):
-            yield gen.moment
-        self.assertIs(conn(), None)
-        self.assertIs(tunnel(), None)
+        yield until(lambda: conn() is None and tunnel() is None)
 
     @async_test
     def test_redirected(self):
