@@ -84,6 +84,8 @@ if platform.python_implementation() != "CPython":
     REASONS["cpython"] = "it counts references or measures memory, as only CPython can"
 if os.environ.get("TORNADO_WS_LOOP") == "uvloop":
     REASONS["asyncio_timers"] = "it counts the timers of asyncio's own loop"
+if os.environ.get("TORNADO_WS_LOOP") == "selector":
+    REASONS["prompt_sockets"] = "there a thread waits for the sockets, and tells when it gets to it"
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 CORE = tuple(os.path.join(TESTS, name, "") for name in ("unit", "property"))

@@ -8,6 +8,7 @@ from __future__ import absolute_import, division, print_function
 import os
 import socket
 
+import pytest
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
 from tornado.iostream import StreamBufferFullError
@@ -205,6 +206,7 @@ class Echo(Noted, websocket.WebSocketHandler):
         self.write_message(message)
 
 
+@pytest.mark.prompt_sockets
 @with_rows
 class OthersTest(WebSocketCase):
     """While one connection floods, another one's messages are echoed."""

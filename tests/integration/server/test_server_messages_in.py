@@ -3,6 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import errno
 
+import pytest
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
 from tornado.concurrent import Future
@@ -255,6 +256,7 @@ class ConcurrencyTest(WebSocketCase):
         yield until(lambda: self.notes[-1] == ("end", "1"))
 
 
+@pytest.mark.prompt_sockets
 class StarvationTest(WebSocketCase):
 
     @gen.coroutine
