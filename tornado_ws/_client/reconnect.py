@@ -142,8 +142,8 @@ class Session(object):
         """Stop, from wherever the iterator is freed."""
         if IOLoop.current(instance=False) is self._io_loop:
             self.stop()
-        elif not loop.is_closed(self._io_loop):
-            self._io_loop.add_callback(self.stop)
+        else:
+            loop.call_from_thread(self._io_loop, self.stop)
 
     def stop(self):
         """Give up what is under way, and begin to close the connection."""

@@ -29,6 +29,19 @@ def call_later(io_loop, seconds, function, *args):
     return detached(io_loop.call_later, seconds, function, *args)
 
 
+def call_from_thread(io_loop, function, *args):
+    """Have a loop call a function, from any thread.
+
+    Returns:
+        Whether it will, as far as can be told: False if the loop is closed.
+    """
+    try:
+        io_loop.add_callback(function, *args)
+    except RuntimeError:
+        return False
+    return not is_closed(io_loop)
+
+
 def local_to(io_loop, kind):
     """Return the one object of a kind that a loop has; make it if there is none.
 

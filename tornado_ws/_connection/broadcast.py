@@ -57,11 +57,7 @@ def broadcast(connections, message, binary=False, skip_above=None):
         else:
             here.append((connection, protocol))
     for io_loop, members in there.items():
-        try:
-            if loop.is_closed(io_loop):
-                raise RuntimeError("the loop is closed")
-            io_loop.add_callback(shared.send, members, skip_above)
-        except RuntimeError:
+        if not loop.call_from_thread(io_loop, shared.send, members, skip_above):
             missed.extend(connection for connection, _ in members)
     missed.extend(shared.send(here, skip_above))
     return missed

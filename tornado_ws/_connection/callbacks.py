@@ -193,11 +193,7 @@ class Callbacks(object):
             the call back.
         """
         call = _Call(function, args)
-        try:
-            self._io_loop.add_callback(call.begin)
-        except RuntimeError:
-            pass  # it is closed
-        if loop.is_closed(self._io_loop) and call.outcome.cancel():
+        if not loop.call_from_thread(self._io_loop, call.begin) and call.outcome.cancel():
             call.outcome = threads.ThreadFuture()
             call.outcome.set_exception(WebSocketClosedError("the connection's IOLoop is closed"))
         return call.outcome

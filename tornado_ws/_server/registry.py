@@ -172,7 +172,7 @@ class _Farewell(object):
             if threads.is_elsewhere(threads.thread_of(io_loop)):
                 elsewhere = True
                 parting.on_done = functools.partial(self._tell_here, parting)
-                _call_there(io_loop, parting.begin, code, reason, timeout)
+                loop.call_from_thread(io_loop, parting.begin, code, reason, timeout)
             else:
                 parting.on_done = functools.partial(self._on_done, parting)
                 parting.begin(code, reason, timeout)
@@ -184,7 +184,7 @@ class _Farewell(object):
         self._end_if_done()
 
     def _tell_here(self, parting):
-        _call_there(self._io_loop, self._on_done, parting)
+        loop.call_from_thread(self._io_loop, self._on_done, parting)
 
     def _on_done(self, parting):
         if parting in self._partings:
@@ -266,10 +266,3 @@ class _Parting(object):
             if self._deadline is not None:
                 self._deadline.cancel()
             self.on_done()
-
-
-def _call_there(io_loop, function, *args):
-    try:
-        io_loop.add_callback(function, *args)
-    except RuntimeError:
-        pass  # it is closed, and so are its sockets
