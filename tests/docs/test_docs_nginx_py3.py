@@ -9,13 +9,11 @@ import tempfile
 
 import origins
 import pytest
+from behind_proxy_py3 import check_messages, check_pings, check_silence, connect_when_it_listens
 from docs_case_py3 import DOCS, DocsCase, async_test
-from tornado import gen
 from tornado.escape import json_decode
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.testing import bind_unused_port
-
-from tornado_ws import websocket
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 REQUIRED = os.environ.get("TORNADO_WS_REQUIRE_ALL") == "1"
@@ -84,12 +82,7 @@ class NginxCase(DocsCase):
     async def connect(self, path, headers=(), **kwargs):
         """Connects through nginx, as soon as it listens."""
         request = HTTPRequest("ws://127.0.0.1:%d%s" % (self.port, path), headers=dict(headers))
-        while True:
-            try:
-                return await websocket.websocket_connect(request, **kwargs)
-            except ConnectionRefusedError:
-                assert self.nginx.poll() is None, self.nginx.stderr.read()
-                await gen.sleep(0.01)
+        return await connect_when_it_listens(self.nginx, request, **kwargs)
 
 
 class NginxTest(NginxCase):
@@ -97,14 +90,8 @@ class NginxTest(NginxCase):
     @async_test
     async def test_messages(self):
         conn = await self.connect("/ws", compression_options={})
-        self.assertEqual(conn.headers["Sec-WebSocket-Extensions"], "permessage-deflate")
         self.assertEqual(conn.headers["Server"].partition("/")[0], "nginx")
-        for message in ("text", b"\x00\xff", "x" * 1000000, os.urandom(1000000)):
-            conn.write_message(message, binary=isinstance(message, bytes))
-            self.assertEqual(await conn.read_message(), message)
-        conn.close(1000)
-        self.assertIsNone(await conn.read_message())
-        self.assertEqual(conn.close_code, 1000)
+        await check_messages(self, conn)
 
     @async_test
     async def test_origin(self):
@@ -131,9 +118,7 @@ class SilentTest(NginxCase):
 
     @async_test
     async def test_silence(self):
-        conn = await self.connect("/ws")
-        self.assertIsNone(await conn.read_message())
-        self.assertIsNone(conn.close_code)
+        await check_silence(self, await self.connect("/ws"))
 
 
 class PingingTest(NginxCase):
@@ -144,15 +129,4 @@ class PingingTest(NginxCase):
 
     @async_test
     async def test_pings(self):
-        pings = []
-
-        class Client(websocket.WebSocketClientConnection):
-            def on_ping(self, data):
-                pings.append(data)
-
-        conn = await self.connect("/ws", connection_class=Client)
-        while len(pings) < 8:
-            await gen.sleep(0.01)
-        conn.write_message("still there")
-        self.assertEqual(await conn.read_message(), "still there")
-        conn.close()
+        await check_pings(self, self.connect)

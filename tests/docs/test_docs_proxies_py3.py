@@ -14,6 +14,7 @@ import tempfile
 
 import origins
 import pytest
+from behind_proxy_py3 import check_messages, check_pings, check_silence, connect_when_it_listens
 from docs_case_py3 import DOCS, async_test
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.httpserver import HTTPServer
@@ -72,18 +73,10 @@ class HaproxyCase(AsyncTestCase):
     async def connect(self, path, headers=(), **kwargs):
         """Connects through haproxy, as soon as it listens."""
         request = HTTPRequest("ws://127.0.0.1:%d%s" % (self.port, path), headers=dict(headers))
-        return await self.connect_when_it_listens(request, **kwargs)
-
-    async def connect_when_it_listens(self, request, **kwargs):
-        while True:
-            try:
-                return await websocket.websocket_connect(request, **kwargs)
-            except ConnectionRefusedError:
-                assert self.haproxy.poll() is None, self.haproxy.stderr.read()
-                await asyncio.sleep(0.01)
+        return await connect_when_it_listens(self.haproxy, request, **kwargs)
 
 
-class HaproxyTest(HaproxyCase):
+class PageCase(HaproxyCase):
     """``proxies.rst``."""
 
     pings = 25
@@ -101,16 +94,12 @@ class HaproxyTest(HaproxyCase):
         self.server.stop()
         self.io_loop.run_sync(self.server.close_all_connections)
 
+
+class HaproxyTest(PageCase):
+
     @async_test
     async def test_messages(self):
-        conn = await self.connect("/ws", compression_options={})
-        self.assertEqual(conn.headers["Sec-WebSocket-Extensions"], "permessage-deflate")
-        for message in ("text", b"\x00\xff", "x" * 1000000, os.urandom(1000000)):
-            conn.write_message(message, binary=isinstance(message, bytes))
-            self.assertEqual(await conn.read_message(), message)
-        conn.close(1000)
-        self.assertIsNone(await conn.read_message())
-        self.assertEqual(conn.close_code, 1000)
+        await check_messages(self, await self.connect("/ws", compression_options={}))
 
     @async_test
     async def test_origin(self):
@@ -127,7 +116,7 @@ class HaproxyTest(HaproxyCase):
         conn.close()
 
 
-class TLSTest(HaproxyTest):
+class TLSTest(PageCase):
     """haproxy has the certificate; the servers speak plain HTTP."""
 
     def bind(self):
@@ -146,15 +135,13 @@ class TLSTest(HaproxyTest):
         headers = {"Origin": "https://localhost:%d" % self.port}
         request = HTTPRequest("wss://localhost:%d/ws/address" % self.port, headers=headers,
                               ca_certs=os.path.join(self.directory, "ca.pem"))
-        conn = await self.connect_when_it_listens(request)
+        conn = await connect_when_it_listens(self.haproxy, request)
         self.assertEqual(await conn.read_message(), '{"ip": "127.0.0.1", "protocol": "https"}')
         conn.close()
         self.assertIsNone(await conn.read_message())
 
-    test_messages = test_origin = test_address = None
 
-
-class SilentTest(HaproxyTest):
+class SilentTest(PageCase):
     """The time after which haproxy cuts a connection, without pings."""
 
     tunnel = "1s"
@@ -162,14 +149,10 @@ class SilentTest(HaproxyTest):
 
     @async_test
     async def test_silence(self):
-        conn = await self.connect("/ws")
-        self.assertIsNone(await conn.read_message())
-        self.assertIsNone(conn.close_code)
-
-    test_messages = test_origin = test_address = None
+        await check_silence(self, await self.connect("/ws"))
 
 
-class PingingTest(HaproxyTest):
+class PingingTest(PageCase):
     """The same with pings."""
 
     tunnel = "1s"
@@ -177,20 +160,7 @@ class PingingTest(HaproxyTest):
 
     @async_test
     async def test_pings(self):
-        pings = []
-
-        class Client(websocket.WebSocketClientConnection):
-            def on_ping(self, data):
-                pings.append(data)
-
-        conn = await self.connect("/ws", connection_class=Client)
-        while len(pings) < 8:
-            await asyncio.sleep(0.01)
-        conn.write_message("still there")
-        self.assertEqual(await conn.read_message(), "still there")
-        conn.close()
-
-    test_messages = test_origin = test_address = None
+        await check_pings(self, self.connect)
 
 
 class RestartTest(HaproxyCase):
