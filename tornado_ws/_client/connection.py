@@ -10,10 +10,10 @@ from tornado.log import app_log
 
 from tornado_ws._client.reading import Read
 from tornado_ws._client.url import SCHEMES, split_credentials
-from tornado_ws._compat import contexts, futures, http, loop, threads
+from tornado_ws._compat import contexts, futures, http, loop
 from tornado_ws._compat.rules import WarnsIfUnclosed
 from tornado_ws._connection.additions import Additions
-from tornado_ws._connection.callbacks import nothing_to_do
+from tornado_ws._connection.callbacks import close_and_forget
 from tornado_ws._connection.delivery import READ_AHEAD_BYTES, READ_AHEAD_COUNT
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError, WebSocketError
@@ -336,14 +336,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
 
     def close(self, code=None, reason=None):
         """Close the connection; arguments and errors as in `WebSocketHandler.close`."""
-        connection, result = self.protocol, None
-        if connection is not None:
-            result = connection.close(code, reason)
-        if self._ws_thread is None or not threads.is_elsewhere(self._ws_thread):
-            self.protocol = None
-        elif connection is None:
-            result = nothing_to_do()
-        return result
+        return close_and_forget(self, "protocol", code, reason)
 
     def _ws_close_and_wait(self):
         """Close the connection and return a Future that is done when it is closed.

@@ -199,11 +199,29 @@ class Callbacks(object):
         return call.outcome
 
 
-def nothing_to_do():
-    """Return what a call from another thread returns when there is nothing to do."""
-    outcome = threads.ThreadFuture()
-    outcome.set_result(None)
-    return outcome
+def close_and_forget(owner, name, code, reason):
+    """Close the connection that a handler or client connection has, and have it refer to none.
+
+    Args:
+        owner: The handler or client connection.
+        name: Of the attribute that has the protocol, or None, or what a program put there.
+        code, reason: As of `WebSocketHandler.close`.
+
+    Returns:
+        None; in another thread than the loop's, a Future of its outcome.
+
+    Raises:
+        ValueError: The code may not be sent, or the reason is too long.
+    """
+    connection, result = getattr(owner, name), None
+    if connection is not None:
+        result = connection.close(code, reason)
+    if owner._ws_thread is None or not threads.is_elsewhere(owner._ws_thread):
+        setattr(owner, name, None)
+    elif connection is None:
+        result = threads.ThreadFuture()
+        result.set_result(None)
+    return result
 
 
 class _Call(object):

@@ -6,9 +6,9 @@ import sys
 from tornado import web
 from tornado.log import gen_log
 
-from tornado_ws._compat import futures, rules, threads
+from tornado_ws._compat import futures, rules
 from tornado_ws._connection.additions import Additions
-from tornado_ws._connection.callbacks import nothing_to_do
+from tornado_ws._connection.callbacks import close_and_forget
 from tornado_ws._connection.protocol import WebSocketProtocol13
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import handshake
@@ -368,14 +368,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
         Raises:
             ValueError: The code may not be sent, or the reason is too long.
         """
-        connection, result = self.ws_connection, None
-        if connection is not None:
-            result = connection.close(code, reason)
-        if self._ws_thread is None or not threads.is_elsewhere(self._ws_thread):
-            self.ws_connection = None
-        elif connection is None:
-            result = nothing_to_do()
-        return result
+        return close_and_forget(self, "ws_connection", code, reason)
 
     def _ws_part(self, code, reason, timeout):
         """Close the connection within a time, in seconds, whatever an override of close does."""
