@@ -2,10 +2,10 @@
 
     python .ci/summary.py RESULT STATUS ENVIRONMENT...
 
-``RESULT`` is what ``tox --result-json`` wrote, ``STATUS`` the exit status of tox. Prints a line
-for each environment, the slowest first, what was skipped and why, and last ``N passed, N failed``.
-An environment that failed otherwise than by tests counts as one failure, and so does one that did
-not run.
+``RESULT`` is what ``tox --result-json`` wrote, ``STATUS`` the exit status of tox. Prints what was
+skipped and why, a line for each environment, the slowest first, what failed and why, and last
+``N passed, N failed``: who sees only the end sees what matters. An environment that failed
+otherwise than by tests counts as one failure, and so does one that did not run.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -15,6 +15,9 @@ import os
 import subprocess
 import sys
 from xml.etree import ElementTree
+
+#: So many lines of what an environment or a test said when it failed.
+TAIL = 15
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -30,12 +33,18 @@ print(versions)
 """
 
 
-def read_tests(environment, skips):
+def indent_end(text):
+    """Returns the last lines of a text, indented."""
+    return "".join("    {}\n".format(line) for line in text.splitlines()[-TAIL:])
+
+
+def read_tests(environment, skips, failures):
     """Returns how many tests passed, failed and were skipped in an environment.
 
     Args:
         environment: The name of the environment.
         skips: A dict that counts the skipped tests, as pairs of name and reason.
+        failures: A list to which each failed test is added, as a text.
     """
     counts = collections.Counter()
     path = os.path.join(ROOT, ".tox", environment, "junit.xml")
@@ -43,6 +52,11 @@ def read_tests(environment, skips):
         return counts
     for case in ElementTree.parse(path).iter("testcase"):
         skipped = case.find("skipped")
+        for kind in ("failure", "error"):
+            for problem in case.findall(kind):
+                failures.append("{}: {}::{}\n{}".format(
+                    environment, case.get("classname"), case.get("name"),
+                    indent_end(problem.text or problem.get("message") or "")))
         if case.find("failure") is not None or case.find("error") is not None:
             counts["failed"] += 1
         elif skipped is not None:
@@ -63,6 +77,16 @@ def describe(environment):
         [python, "-c", VERSIONS], stdout=subprocess.PIPE, universal_newlines=True).stdout.strip()
 
 
+def describe_end(result):
+    """Returns what the last command of an environment said at its end."""
+    commands = result.get("setup", []) + result.get("test", [])
+    if not commands:
+        return indent_end("it did not run")
+    last = commands[-1]
+    return indent_end("{}\n{}\nstatus {}".format(
+        last.get("output", ""), last.get("err", ""), last.get("retcode")))
+
+
 def read_results(path):
     """Returns what tox wrote: for each environment a dict. Empty if tox did not get so far."""
     if not os.path.exists(path):
@@ -76,19 +100,25 @@ def main(path, status, *environments):
     results = read_results(path)
     total = collections.Counter()
     skips = {}
+    failures = []
+    lines = []
     seconds = {name: results.get(name, {}).get("result", {}).get("duration", 0)
                for name in environments}
     for name in sorted(environments, key=seconds.get, reverse=True):
         success = results.get(name, {}).get("result", {}).get("success")
-        counts = read_tests(name, skips)
+        counts = read_tests(name, skips, failures)
         if not success and not counts["failed"]:
             counts["failed"] = 1
+            failures.append("{}\n{}".format(name, describe_end(results.get(name, {}))))
         total += counts
-        print("{:33} {:4}  {:5d} passed {:3d} failed {:3d} skipped {:5.0f} s  {}".format(
+        lines.append("{:33} {:4}  {:5d} passed {:3d} failed {:3d} skipped {:5.0f} s  {}".format(
             name, "ok" if success else "FAIL", counts["passed"], counts["failed"],
             counts["skipped"], seconds[name], describe(name)))
     for (name, reason), times in sorted(skips.items()):
         print("skipped {} times: {}: {}".format(times, name, reason))
+    print("\n".join(lines))
+    for failure in failures:
+        print("failed in " + failure)
     if int(status) and not total["failed"]:
         total["failed"] = 1
     print("{} passed, {} failed".format(total["passed"], total["failed"]))
