@@ -42,7 +42,7 @@ def result_of(env):
     """Returns a line on an environment whose commands ran."""
     read_tests = runpy.run_path(os.path.join(ROOT, ".ci", "summary.py"))["read_tests"]
     skips = {}
-    counts = read_tests(env.conf.name, skips)
+    counts = read_tests(env.conf.name, skips, [])
     line = "passed" if STATUS[env.conf.name] == 0 else "FAILED"
     if counts:
         line += ": {0[passed]} passed, {0[failed]} failed, {0[skipped]} skipped".format(counts)
