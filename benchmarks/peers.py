@@ -29,6 +29,7 @@ class Peer:
         ours: The name of what this checkout is there.
         path: Where tornado_ws is imported from.
         loop: The module whose event loop it runs on, or None for asyncio's.
+        extension: The value of ``TORNADO_WS_EXTENSION``, or None.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Peer:
     ours: str = OURS
     path: Path = CHECKOUT
     loop: Optional[str] = None
+    extension: Optional[str] = None
 
 
 PEERS = [
@@ -47,6 +49,7 @@ PEERS = [
     Peer("iostream", "iostream_program.py", "tornado.iostream", ECHO),
     Peer(STOCK, "tornado_program.py", "tornado.websocket", ALL),
     Peer(OURS, "tornado_program.py", "tornado_ws.websocket", OWN),
+    Peer(OURS + ".python", "tornado_program.py", "tornado_ws.websocket", OWN, extension="0"),
     Peer(OURS + ".uvloop", "tornado_program.py", "tornado_ws.websocket", OWN, loop="uvloop"),
     Peer("websockets", "websockets_program.py", "websockets", COMPRESSED),
     Peer("aiohttp", "aiohttp_program.py", "aiohttp", COMPRESSED),

@@ -76,6 +76,9 @@ def program(peer, workload, *more):
     command += ["--tls", certificate()] if "tls" in workload.flags else []
     environment = dict(os.environ, PYTHONPATH=str(peer.path), PYTHONHASHSEED="0",
                        PYTHONDONTWRITEBYTECODE="1")
+    environment.pop("TORNADO_WS_EXTENSION", None)
+    if peer.extension is not None:
+        environment["TORNADO_WS_EXTENSION"] = peer.extension
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=errors, text=True, env=environment, preexec_fn=pin(0))

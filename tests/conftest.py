@@ -30,6 +30,8 @@ def is_installed(name):
 collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
+if not importlib.import_module("tornado_ws._straight").in_c:
+    collect_ignore_glob.append("*_in_c_py3.py")
 if "TORNADO_WS_INSTALLED" in os.environ and "TORNADO_WS_COMMAND_LINE" not in os.environ:
     collect_ignore_glob.append("integration/command_line/test_command_line*.py")
 for library, files in [

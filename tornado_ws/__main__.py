@@ -7,8 +7,10 @@ import runpy
 import sys
 
 import tornado_ws
+from tornado_ws import _straight
 from tornado_ws._cli import connect, serve
 from tornado_ws._cli.common import EXIT_OK, EXIT_USAGE, fail, why
+from tornado_ws._compat import about
 
 MAX_PORT = 65535
 
@@ -132,11 +134,19 @@ def _add_run(commands):
     command.set_defaults(call=run, usage_error=command.error)
 
 
+def _versions():
+    """Return one line: this package and its extension, and what it runs on."""
+    return "tornado_ws %s (%s its C extension), %s" % (
+        tornado_ws.__version__, "with" if _straight.in_c else "without", about.versions())
+
+
 def _parser():
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tornado_ws", description=DESCRIPTION, epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=_versions(),
+                        help="tell what is installed, with the C extension or without, and end")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     commands.required = True
     _add_serve(commands)

@@ -16,6 +16,7 @@ import sys
 import pytest
 
 import tornado_ws
+from tornado_ws import _straight
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKAGE = os.path.dirname(os.path.abspath(tornado_ws.__file__))
@@ -29,7 +30,7 @@ def package_files(directory):
     return sorted(
         os.path.relpath(os.path.join(parent, name), directory)
         for parent, _, names in os.walk(directory) for name in names
-        if not name.endswith((".pyc", ".pyo")))
+        if not name.endswith((".pyc", ".pyo", ".c", ".so")))
 
 
 def read_metadata(name):
@@ -91,8 +92,15 @@ def test_declared_licence_and_addresses():
     assert written == ["setup.py"]
 
 
-def test_wheel_is_for_python_2_and_3():
-    assert sorted(headers("WHEEL").get_all("Tag")) == ["py2-none-any", "py3-none-any"]
+def test_the_wheel_is_of_its_kind():
+    """With the extension it is for one Python and system, without it for all."""
+    extension = glob.glob(os.path.join(PACKAGE, "_straight", "_extension.*"))
+    assert len(extension) == _straight.in_c == (os.environ["TORNADO_WS_EXTENSION"] == "1")
+    tags = sorted(headers("WHEEL").get_all("Tag"))
+    if _straight.in_c:
+        assert [tag.startswith("cp%d%d-" % sys.version_info[:2]) for tag in tags] == [True]
+    else:
+        assert tags == ["py2-none-any", "py3-none-any"]
 
 
 def test_command_names_a_function_that_is_there():

@@ -6,13 +6,15 @@ import socket
 import tornado
 from tornado import util
 
+from tornado_ws import _straight
+
 unicode_type = util.unicode_type
 _MAX_BUFFERS = 512  # of one system call; Linux takes 1024
 
-# The masking function in C, or None where Tornado has no C extension (its own substitute takes
-# the data byte by byte, 100 ms a mebibyte).
+# Tornado's masking function in C, or None where ours is better: in C too, or Tornado has no
+# extension (its own substitute takes the data byte by byte, 100 ms a mebibyte).
 websocket_mask = util._websocket_mask
-if websocket_mask is util._websocket_mask_python:
+if _straight.in_c or websocket_mask is util._websocket_mask_python:
     websocket_mask = None
 
 if hasattr(socket.socket, "sendmsg"):

@@ -156,6 +156,15 @@ class Callbacks(object):
             # By a timer: Tornado 4.3 forgets callbacks that would come after one that raises.
             loop.call_later(self._io_loop, 0, raise_exc_info, (typ, error, traceback))
 
+    def take(self, error):
+        """Take what a callback that the extension has called failed with; see `failed`."""
+        try:
+            raise error
+        except BaseException:
+            self.failed(*sys.exc_info())
+        finally:
+            error = None  # its traceback refers to this frame
+
     def _note_cancellation(self, path):
         # At the end of a loop everything is cancelled, and nobody has to know.
         gen_log.debug("A callback of %s was cancelled", path)

@@ -35,6 +35,7 @@ import sys
 
 from tornado.log import gen_log
 
+from tornado_ws import _straight
 from tornado_ws._compat import futures, loop, tasks
 from tornado_ws._connection.deadline import Deadline
 from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR
@@ -66,7 +67,7 @@ class _Nobody(object):
         """Drop a message."""
 
 
-class Delivery(object):
+class Delivery(_straight.Delivery):
     """Delivers what one connection receives.
 
     Args:
@@ -85,10 +86,9 @@ class Delivery(object):
         attention: Whether there is more to think of after a batch than the next read.
     """
 
-    __slots__ = ("state", "transport", "unread", "unread_bytes", "held", "attention", "_protocol",
-                 "_core", "_callbacks", "_handler", "_serial", "_hold", "_awaited", "_controls",
-                 "_pending", "_queue", "_queue_bytes", "_early", "_end", "_end_turns", "_deadline",
-                 "_scheduled", "_failed")
+    __slots__ = ("state", "unread", "unread_bytes", "_protocol", "_serial", "_awaited",
+                 "_controls", "_pending", "_queue", "_queue_bytes", "_early", "_end", "_end_turns",
+                 "_deadline", "_scheduled", "_failed")
 
     def __init__(self, protocol, core, callbacks, serial):
         self.state = OPEN
@@ -102,7 +102,7 @@ class Delivery(object):
         self._callbacks = callbacks
         self._handler = protocol.handler
         self._serial = serial
-        self._hold = False        # whether messages go to the queue
+        self._hold = False
         self._awaited = None      # the Future of the callback that holds them back
         self._controls = 0        # callbacks of control frames that are not done
         self._pending = 0         # callbacks of messages that are not done and hold nothing back
@@ -117,6 +117,7 @@ class Delivery(object):
 
     # In batches.
 
+    @_straight.before("receive")
     def receive(self, data):
         """Take the bytes of one read.
 

@@ -12,6 +12,7 @@ import operator
 from tornado.escape import utf8
 from tornado.iostream import StreamBufferFullError, StreamClosedError
 
+from tornado_ws import _straight
 from tornado_ws._compat.data import unicode_type, websocket_mask
 from tornado_ws._compat.errors import PeerTimeoutError
 from tornado_ws._compat.futures import on_done
@@ -41,7 +42,7 @@ CLOSE_TIMEOUT = 5.0   # seconds for the peer to answer a close frame, and for th
 LINGER_TIMEOUT = 2.0  # seconds for a failed peer to see why, and to close
 
 
-class WebSocketProtocol(object):
+class WebSocketProtocol(_straight.Protocol):
     """What does not depend on the protocol's version: a handler and its stream.
 
     Args:
@@ -57,6 +58,7 @@ class WebSocketProtocol(object):
 
     def __init__(self, handler):
         self.handler = handler
+        self.thread = self._transport = None
         self.client_terminated = self.server_terminated = False
 
     def _abort(self):
@@ -101,10 +103,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
     _semantics = TORNADO_4_3
     io_loop = None
     answers_later = False  # whether messages are answered by who reads them later
-    _transport = None
     _delivery = None
     _callbacks = None
-    thread = None          # what tells which thread is the loop's
     _keepalive = None
     _heard = None          # how far messages had come when the last ping went out
     _waiting = None        # the time limit of the closing handshake
@@ -279,6 +279,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
 
     # Sending.
 
+    @_straight.before("write_message")
     def write_message(self, message, binary=False):
         """Send a message; see `WebSocketHandler.write_message`."""
         if self.server_terminated or self.client_terminated:
@@ -296,6 +297,14 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             return self._send_message(opcode, payload)
         try:
             return self._transport.write(self._core.send_message(opcode, payload))
+        except StreamBufferFullError as error:
+            self._on_full(error)
+            raise
+
+    def _write_encoded(self, frame):
+        """Send the frame of a message, which the extension has made."""
+        try:
+            return self._transport.write(frame)
         except StreamBufferFullError as error:
             self._on_full(error)
             raise

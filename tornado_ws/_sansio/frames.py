@@ -17,6 +17,7 @@ import collections
 import os
 import struct
 
+from tornado_ws import _straight
 from tornado_ws._sansio.errors import ProtocolError
 
 OP_CONTINUATION = 0x0
@@ -296,6 +297,7 @@ def _xor_table(byte):
     return table
 
 
+@_straight.before("mask_bytes")
 def mask_bytes(key, data):
     """Mask or unmask a payload in pure Python (RFC 6455 section 5.3).
 

@@ -16,6 +16,7 @@ from __future__ import absolute_import, division, print_function
 
 from itertools import chain, repeat, starmap
 
+from tornado_ws import _straight
 from tornado_ws._sansio import utf8
 from tornado_ws._sansio.frames import (KEY_SIZE, LENGTH_16, MAX_LENGTH_16, OP_BINARY, OP_TEXT,
                                        OPCODE_MASK, RSV1, SMALL_HEADS, SMALL_MASKED_HEADS,
@@ -32,24 +33,16 @@ _SINGLE_FROM_SERVER = single_heads(masked=False)
 _NOTHING_SINGLE = {}
 
 
-class StraightPath(object):
+class StraightPath(_straight.Core):
     """The base of a connection: the fields that a short message touches.
 
     Args and attributes are those of `connection.Connection`.
     """
 
     __slots__ = (
-        "wire_bytes_in", "wire_bytes_out", "message_bytes_in", "message_bytes_out",
-        "messages_in", "messages_out",
-        "_is_client",
-        "_mask",
-        "_single",      # the frames that may come alone; none unless the connection is between two
-        "_limit",       # the longest payload of a frame here, in bytes
         "_heads",       # the frames that may come in a batch
         "_small_heads",  # of what is sent
-        "_keys",        # masking keys at hand; None for a server
-        "_next_key",    # where more come from
-        "_compressor", "_decompressor", "_min_size",
+        "_decompressor", "_min_size",
         "_max_message_size",
         "__weakref__",
     )
@@ -79,7 +72,7 @@ class StraightPath(object):
     @max_message_size.setter
     def max_message_size(self, size):
         self._max_message_size = size
-        self._limit = MAX_LENGTH_16 if size is None else min(size, MAX_LENGTH_16)
+        self._limit = MAX_LENGTH_16 if size is None else int(min(size, MAX_LENGTH_16))
 
     def enable_deflate(self, compressor, decompressor, min_size=0):
         """Switch permessage-deflate on, as negotiated (RFC 7692).
@@ -102,6 +95,7 @@ class StraightPath(object):
 
     # Receiving.
 
+    @_straight.before("receive_message")
     def receive_message(self, data):
         """Take bytes from the peer if they are exactly one message, uncompressed and in one frame.
 
@@ -147,6 +141,7 @@ class StraightPath(object):
         """Take no more notice of what the peer sends."""
         self._set_between(False)
 
+    @_straight.before("take_straight")
     def _take_straight(self, data, pos, events, frames, room):
         """Take unfragmented data frames of up to 65535 bytes that are all here.
 
@@ -219,6 +214,7 @@ class StraightPath(object):
 
     # Sending.
 
+    @_straight.before("send_message")
     def send_message(self, opcode, payload):
         """Encode a message as one frame, compressed where that was negotiated.
 

@@ -15,15 +15,18 @@ from __future__ import absolute_import, division, print_function
 
 import errno
 import functools
+import socket
 import ssl
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
+from tornado_ws import _straight
 from tornado_ws._compat import contexts, loop
 from tornado_ws._compat.data import send_buffers, unsent_bytes, view_from
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._stream.transport import LARGE_PIECE, READ_SIZE, Transport
+from tornado_ws._stream.turn import Gathering
 
 READ = IOLoop.READ
 MAX_RECORD = 16384  # bytes of a TLS record (RFC 8446 section 5.1)
@@ -44,11 +47,14 @@ class DirectTransport(Transport):
     """A transport whose bytes go straight from and to the socket."""
 
     _would_block = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+    _is_plain = True  # whether what comes and goes is what the socket has
 
     def __init__(self, stream, on_data, on_close):
         super(DirectTransport, self).__init__(stream, on_data, on_close)
         self._socket = stream.socket
         self._serving = False  # whether the socket's events come here
+        if self._is_plain and type(stream.socket) is socket.socket:
+            self._plain = stream.socket
 
     def resume(self):
         """Read, starting in a later turn of the loop."""
@@ -92,6 +98,7 @@ class DirectTransport(Transport):
             if not self.paused and not stream.closed():
                 self._listen()  # which it stops doing while it writes
 
+    @_straight.before("receive_bytes")
     def _receive(self):
         if self.paused:
             # The event comes again and again until the bytes are read: do not listen.
@@ -144,6 +151,24 @@ class DirectTransport(Transport):
     def _left_under_way(self):
         return unsent_bytes(self.stream)
 
+    def _on_error(self, error):
+        """Take notice of an error of the socket's that the extension has met."""
+        try:
+            raise error
+        except EnvironmentError:
+            self._close_unless_blocked(error)
+        finally:
+            error = None  # its traceback refers to this frame
+
+    def _write_rest(self, data, sent):
+        """Go on as `_write_alone` where a part of the bytes is sent."""
+        self._unsent = len(data)
+        self._send_rest([data], sent)
+        if self._write_future is None:
+            return self._done()
+        self._under_way = Gathering(self)
+        return self.wait(self._under_way)
+
     def _close_unless_blocked(self, error):
         if error.errno not in self._would_block:
             self.stream.close(exc_info=True)
@@ -164,6 +189,7 @@ class DirectTransport(Transport):
 class DirectTLSTransport(DirectTransport):
     """The same over TLS: what OpenSSL reads and sends at once are records."""
 
+    _is_plain = False
     # As errno these two are ENOENT and ESRCH, which no socket has.
     _would_block = DirectTransport._would_block + (
         ssl.SSL_ERROR_WANT_READ, ssl.SSL_ERROR_WANT_WRITE)

@@ -19,6 +19,7 @@ import time
 
 from tornado.iostream import SSLIOStream, StreamBufferFullError, StreamClosedError
 
+from tornado_ws import _straight
 from tornado_ws._compat import contexts, futures, loop
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._stream.turn import Gathering, Turn
@@ -32,7 +33,7 @@ PATIENCE = 0.005  # seconds that a callback may take before each of its writes l
 _now = getattr(time, "monotonic", time.time)
 
 
-class Transport(object):
+class Transport(_straight.Transport):
     """Bytes in and out of an IOStream; what they mean is not known here.
 
     Args:
@@ -66,14 +67,13 @@ class Transport(object):
         self.batching = self.last = False
         self.wrote = None
         self._turn = loop.local_to(self.io_loop, Turn)
-        self._turn_number = None  # of the last turn in which a write was sent at once
+        self._turn_number = -1
         self.gathered = []
-        self._gathering = None    # what they belong to
-        self._written = None      # the one Future of what a batch has gathered
-        self._sent = None         # the one of what batches have sent at once
-        self._in_turn = False     # whether the end of the turn is waited for
-        self._unsent = 0          # bytes that were written here and that the stream has not taken
+        self._gathering = self._written = self._sent = None
+        self._in_turn = False
+        self._unsent = 0
         self._write_future = None
+        self._plain = None
         self._under_way = None    # what the write belongs to of which that is the Future
         self._size_under_way = 0
         self._at_end = None       # what to do when all is sent
@@ -150,6 +150,7 @@ class Transport(object):
 
     # Writing.
 
+    @_straight.before("write")
     def write(self, data):
         """Send bytes, in the order of the calls.
 

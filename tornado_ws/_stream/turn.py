@@ -7,6 +7,7 @@ are being called: then they leave when these return.
 """
 from __future__ import absolute_import, division, print_function
 
+from tornado_ws import _straight
 from tornado_ws._compat import futures, loop
 from tornado_ws._errors import WebSocketClosedError
 
@@ -106,7 +107,7 @@ class Written(futures.Future):
         return futures.Waiting(gathering.begin_waiting)
 
 
-class Turn(object):
+class Turn(_straight.Turn):
     """The turns of one IOLoop in which something is written.
 
     Args:

@@ -14,6 +14,7 @@ import pytest
 from command_line_case import BINARY, CLOSE, DEADLINE, PING, PONG, TEXT, CommandLineCase, Peer
 from wire import HANDSHAKE, MASK, accept_value, response_head
 
+from tornado_ws import __version__, _straight
 from tornado_ws.__main__ import main
 
 DEMO = [("Sec-WebSocket-Protocol", "demo")]
@@ -351,3 +352,13 @@ class TestTogether(CommandLineCase):
         head, _ = self.get_page(port, "x;script-src")
         assert head.startswith("HTTP/1.1 400 ") or "connect-src 'self';" in head
         self.stop(server)
+
+
+def test_version(capsys):
+    """``--version`` tells what is at work, and whether the C extension is."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code in (0, None)
+    said = "".join(capsys.readouterr())  # Python 2 has it on the other one
+    assert re.match(r"tornado_ws %s \(%s its C extension\), Tornado [\d.]+\w*, \w+ [\d.]+\s*$" % (
+        re.escape(__version__), "with" if _straight.in_c else "without"), said), said
