@@ -54,6 +54,8 @@ def current_loop():
         yield io_loop
     finally:
         io_loop.close(all_fds=True)
+        # Tornado >= 6.2 warns of the name without the underscore, which older ones need.
+        getattr(IOLoop, "_clear_current", IOLoop.clear_current)()
 
 
 PYTHON, C = Way(False), Way(True)

@@ -124,7 +124,8 @@ def opened(way, role, limit, handler):
 
 def turn(io_loop):
     for _ in range(TURNS):
-        io_loop.add_callback(io_loop.stop)
+        # A loop of Tornado's own runs callbacks before it looks for events.
+        io_loop.add_callback(io_loop.add_callback, io_loop.stop)
         io_loop.start()
 
 

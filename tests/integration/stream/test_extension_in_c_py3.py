@@ -62,7 +62,8 @@ def open_connection(sock, handler, is_client=False):
 
 def turns(io_loop, count=4):
     for _ in range(count):
-        io_loop.add_callback(io_loop.stop)
+        # A loop of Tornado's own runs callbacks before it looks for events.
+        io_loop.add_callback(io_loop.add_callback, io_loop.stop)
         io_loop.start()
 
 
