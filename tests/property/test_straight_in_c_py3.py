@@ -18,7 +18,7 @@ from tornado.iostream import IOStream
 
 from tornado_ws._sansio import utf8
 
-PYTHON.transport.PATIENCE = C.transport.PATIENCE = 3600  # how long a callback takes is chance
+PATIENCE = (3600, -1)  # seconds: never lost, always lost; how long a callback takes is chance
 TURNS = 6  # of the loop after each part: what is left for later turns has come by then
 GOES_ON = ("nothing", "echo", "twice", "large", "later", "wait", "outside", "bound")
 ACTIONS = GOES_ON + ("raise", "close")
@@ -149,8 +149,9 @@ def outcome(future):
     return repr(error) if error is not None else "sent"
 
 
-def story(way, role, limit, serial, parts, script):
+def story(way, role, limit, serial, parts, script, patience=PATIENCE[0]):
     """Return all that happens when the parts come in."""
+    way.transport.PATIENCE = patience
     handler = Handler(script, serial)
     told = []
     with opened(way, role, limit, handler) as (protocol, peer):
@@ -177,15 +178,16 @@ def key_for(role):
     return b"mask" if role == "server" else None
 
 
-@given(roles, st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4), st.booleans())
-@example("server", list(GOES_ON + ("raise",)), False)
-@example("client", list(GOES_ON + ("close",)), True)
-def test_the_same_story_of_plain_messages(role, script, serial):
+@given(roles, st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4), st.booleans(),
+       st.sampled_from(PATIENCE))
+@example("server", list(GOES_ON + ("raise",)), False, PATIENCE[0])
+@example("client", list(GOES_ON + ("close",)), True, PATIENCE[1])
+def test_the_same_story_of_plain_messages(role, script, serial, patience):
     """One message in each part, as it is where C takes all of them."""
     parts = [frame(0x81 + number % 2, b"message %d" % number, key_for(role))
              for number in range(len(script) + 1)]
-    in_python = story(PYTHON, role, None, serial, parts, script)
-    assert story(C, role, None, serial, parts, script) == in_python
+    in_python = story(PYTHON, role, None, serial, parts, script, patience)
+    assert story(C, role, None, serial, parts, script, patience) == in_python
 
 
 @given(st.data(), roles, limits)

@@ -41,7 +41,7 @@ enum { ON_STACK = 1024 };          /* bytes of a text that needs no memory to be
 #define NAMES(X) \
     X(socket) X(max_write_buffer_size) X(asyncio_loop) X(_nest_patched) X(_thread_id) X(run) \
     X(on_message) X(_await) X(take) X(go_on) X(flush) X(begin) X(set_result) X(gathering) \
-    X(_gather) X(_write_alone) X(_write_rest) X(write) X(_write_encoded) X(_on_error)
+    X(_gather) X(_write_alone) X(_write_rest) X(_has_lost_patience) X(write) X(_write_encoded) X(_on_error)
 #define DECLARE_NAME(name) static PyObject *str_##name;
 NAMES(DECLARE_NAME)
 
@@ -684,7 +684,7 @@ note_sending(Transport *self, const Turn *turn)
 
     if (!self->batching)
         self->turn_number = turn->number;
-    else {
+    else if (is_none(self->wrote)) {
         now = PyObject_CallFunctionObjArgs(clock_function, NULL);
         if (now == NULL)
             return -1;
@@ -736,7 +736,7 @@ gather(Transport *self, Turn *turn, PyObject *data)
             || PyList_Append(self->gathered, data) < 0)
         return NULL;
     self->unsent += PyBytes_GET_SIZE(data);
-    if (self->batching) {
+    if (self->batching && is_none(self->wrote)) {
         Py_INCREF(zero);
         set_object(&self->wrote, zero);
     }
@@ -759,6 +759,24 @@ has_room(PyObject *stream)
     return limit == Py_None;
 }
 
+/* Tells whether a write leaves at once; -1 with an exception. How long a callback may take is a
+   matter for Python. */
+static int
+leaves_now(Transport *self, const Turn *turn)
+{
+    PyObject *lost;
+    int result;
+
+    if (!self->batching)
+        return self->turn_number != turn->number;
+    if (is_none(self->wrote))
+        return self->last;
+    lost = PyObject_CallMethodObjArgs((PyObject *)self, str__has_lost_patience, NULL);
+    result = lost == NULL ? -1 : PyObject_IsTrue(lost);
+    Py_XDECREF(lost);
+    return result;
+}
+
 /* Writes bytes: twin of `Transport.write`.
 
    Returns the Future; NULL, without an exception if Python has to write them. */
@@ -773,14 +791,13 @@ write_plain(Transport *self, PyObject *data)
             || (socket = PyObject_GetAttr(self->stream, str_socket)) == NULL)
         PyErr_Clear();
     else if (socket != Py_None && is_none(self->write_future) && !is_none(self->turn)
-             && !is_none(self->gathered)
-             && (!self->batching || is_none(self->wrote))) { /* patience is a matter for Python */
+             && !is_none(self->gathered)) {
         turn = (Turn *)self->turn;
         Py_INCREF(turn);
-        now = self->batching ? self->last : self->turn_number != turn->number;
-        if (!now)
+        now = leaves_now(self, turn);
+        if (now == 0)
             result = gather(self, turn, data);
-        else if (PyList_GET_SIZE(self->gathered) == 0)
+        else if (now > 0 && !is_none(self->gathered) && PyList_GET_SIZE(self->gathered) == 0)
             result = write_alone(self, turn, socket, data);
         Py_DECREF(turn);
     }
