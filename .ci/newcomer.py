@@ -54,10 +54,15 @@ def link_programs(directory, python):
 
 
 def environment(venv, programs):
-    """Returns the environment variables of a newcomer: none that this run of tox has set."""
+    """Returns the environment variables of a newcomer: none that this run of tox has set.
+
+    What virtualenv keeps is not this machine's either: the pip of a newer Python may be among it,
+    and be taken for this one.
+    """
     variables = {name: value for name, value in os.environ.items()
                  if not re.match("TOX|VIRTUAL|PYTHON|TORNADO_WS|PIP_USER|HYPOTHESIS|COV", name)}
-    return dict(variables, PATH=os.pathsep.join([os.path.join(venv, "bin"), programs]))
+    return dict(variables, PATH=os.pathsep.join([os.path.join(venv, "bin"), programs]),
+                VIRTUALENV_OVERRIDE_APP_DATA=venv + "-data")
 
 
 def free_port():

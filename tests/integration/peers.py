@@ -25,10 +25,13 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import threading
 import weakref
 
 from tornado import gen, testing
 from tornado.httpclient import HTTPRequest
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from tornado.web import Application
 from wire import HANDSHAKE, RawPeer
 
@@ -154,6 +157,32 @@ class LogRecorder(logging.Handler):
         record.msg, record.args = record.getMessage(), None
         self.entries.append(LogEntry(
             record.name, record.levelno, record.getMessage(), record.exc_text))
+
+
+class OtherLoop(object):
+    """A server of the same application, on a loop that another thread runs."""
+
+    def __init__(self, application):
+        self.started = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(application,))
+        self.thread.daemon = True
+        self.thread.start()
+        self.started.wait(TIMEOUT)
+
+    def _run(self, application):
+        self.io_loop = IOLoop(make_current=True)
+        server = HTTPServer(application)
+        sock, self.port = testing.bind_unused_port()
+        server.add_sockets([sock])
+        self.io_loop.add_callback(self.started.set)
+        self.io_loop.start()
+        self.io_loop.run_sync(lambda: turns(20))  # requests end
+        server.stop()
+        self.io_loop.close(all_fds=True)
+
+    def stop(self):
+        self.io_loop.add_callback(self.io_loop.stop)
+        self.thread.join()
 
 
 class WebSocketCase(testing.AsyncHTTPTestCase):

@@ -6,15 +6,33 @@ import threading
 import zlib
 
 from both_roles import BothRolesCase
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from installed import installed
-from peers import Noted, async_test, until, with_rows
+from peers import TIMEOUT, Noted, OtherLoop, async_test, until, with_rows
 from tornado import gen
 from tornado.iostream import StreamBufferFullError
-from wire import close_frame
+from wire import HANDSHAKE, RawPeer, close_frame
 
 PLAIN, COMPRESSED, BINARY = 0x81, 0xC1, 0x82
 OFFER = "permessage-deflate; server_max_window_bits=%d"
 NO_TAKEOVER = "permessage-deflate; server_no_context_takeover"
+# What a client offers, and what its handler wants.
+KINDS = [(None, None), ("permessage-deflate", {}), (NO_TAKEOVER, {}),
+         (OFFER % 9, {"min_size": 30}), ("permessage-deflate", {"compression_level": 1})]
+
+kinds = st.sampled_from(KINDS)
+# Few, so that a compressor finds them again in its context, where it must not.
+messages = st.builds(lambda piece, times: piece * times,
+                     st.sampled_from([b"", b"the quick brown ", b"fox jumps over the", b"dog"]),
+                     st.sampled_from([1, 2, 50, 4000]))
+numbers = st.integers(0, 4)
+# Calls of the methods of `Mixture`.
+steps = st.lists(st.one_of(
+    st.tuples(st.just("broadcast"), messages, st.sampled_from([None, None, None, 0, 10000])),
+    st.tuples(st.just("say"), numbers, messages, st.sampled_from([None, None, True, False])),
+    st.tuples(st.just("close"), numbers),
+    st.just(("turn",))), min_size=10, max_size=40)
 
 
 class Inflater(object):
@@ -224,43 +242,94 @@ class BroadcastTest(BothRolesCase):
         thread.join()
         self.assertEqual(results, [[closed]] * 10)
 
-    @async_test
     def test_mixed(self):
         """C50: whatever the connections are and do between, each sees the same, in order."""
-        rng = random.Random(self.id())
-        kinds = [(None, None), ("permessage-deflate", {}), (NO_TAKEOVER, {}),
-                 (OFFER % 9, {"min_size": 30}), ("permessage-deflate", {"compression_level": 1})]
-        for _ in range(6):
-            ends, expected = [], {}
-            for offer, options in rng.sample(kinds * 2, 7):
-                handler, reader = yield self.open_handler(offer, options)
-                ends.append((handler, reader))
-                expected[handler] = []
-            for number in range(40):
-                message = (b"%d " % number) * rng.choice([1, 5, 50, 4000])
-                self.say(rng, [handler for handler, _ in ends], message, expected)
-                if rng.random() < 0.3:
-                    yield gen.moment
-            for handler, reader in ends:
-                for message in expected[handler]:
-                    self.assertEqual((yield reader.read()), message)
-                reader.peer.close()
+        other = OtherLoop(self._app)
+        self.addCleanup(other.stop)
+        paths = {}
+        for kind in KINDS:
+            handler = type("Handler", (Noted, self.websocket.WebSocketHandler), {
+                "get_compression_options": lambda handler, options=kind[1]: options})
+            paths[str(kind)] = self.add(handler)
 
-    def say(self, rng, handlers, message, expected):
-        """Send a message to one or to all, or close one."""
-        if rng.random() < 0.4:
-            handler = rng.choice(handlers)
-            if not handler.sent_close_code:
-                handler.write_message(message, compress=rng.choice([None, True, False]))
-                expected[handler].append(message)
-        elif rng.random() < 0.03:
-            rng.choice(handlers).close(1000)
-        else:
-            missed = self.websocket.broadcast(handlers, message)
-            self.assertEqual(set(missed), {
-                handler for handler in handlers if handler.sent_close_code})
-            for handler in set(handlers) - set(missed):
-                expected[handler].append(message)
+        @settings(max_examples=20)
+        @given(st.lists(st.tuples(kinds, st.booleans()), min_size=2, max_size=5), steps)
+        def check(members, steps):
+            mixture = Mixture(self.websocket.broadcast)
+            ports = [self.get_http_port(), other.port]
+
+            @gen.coroutine
+            def run():
+                for kind, is_elsewhere in members:
+                    peer = yield RawPeer.connect(ports[is_elsewhere])
+                    headers = [("Sec-WebSocket-Extensions", kind[0])] if kind[0] else []
+                    peer.send_request(paths[str(kind)], HANDSHAKE + tuple(headers))
+                    yield peer.read_head()
+                    yield until(lambda: ("open",) in self.notes)
+                    del self.notes[:]
+                    mixture.add(self.handler, is_elsewhere, Inflater(peer, kind[0] != NO_TAKEOVER))
+                for step in steps:
+                    yield getattr(mixture, step[0])(*step[1:])
+                for _, reader, expected in mixture.members:
+                    for message in expected:
+                        self.assertEqual((yield reader.read()), message)
+                    reader.peer.close()
+                yield until(lambda: not self.websocket.open_connections(self._app))
+
+            self.io_loop.run_sync(run, timeout=TIMEOUT)
+
+        check()
+
+
+class Mixture(object):
+    """Connections of two loops, what is done with them, and what each one's peer has to see.
+
+    Attributes:
+        members: Of each connection its handler, an `Inflater`, and the list of its messages.
+    """
+
+    def __init__(self, broadcast):
+        self.members = []
+        self._broadcast = broadcast
+        self._elsewhere = set()
+        self._closed = set()
+
+    def add(self, handler, is_elsewhere, reader):
+        self.members.append((handler, reader, []))
+        if is_elsewhere:
+            self._elsewhere.add(handler)
+
+    @gen.coroutine
+    def turn(self):
+        yield gen.moment
+
+    @gen.coroutine
+    def say(self, number, message, compress):
+        handler, _, expected = self.members[number % len(self.members)]
+        if handler not in self._closed:
+            handler.write_message(message, True, compress=compress)
+            expected.append(message)
+
+    @gen.coroutine
+    def close(self, number):
+        handler = self.members[number % len(self.members)][0]
+        handler.close()
+        self._closed.add(handler)
+
+    @gen.coroutine
+    def broadcast(self, message, skip_above):
+        # Another thread's connections are left out without a word: then they have no part.
+        members = [member for member in self.members
+                   if skip_above is None or member[0] not in self._elsewhere]
+        slow = {handler for handler, _, _ in members
+                if skip_above is not None and handler.buffered_amount > skip_above}
+        missed = set(self._broadcast([member[0] for member in members], message, True, skip_above))
+        here = {handler for handler, _, _ in members} - self._elsewhere
+        assert missed & here == here & (self._closed | slow)
+        assert missed & self._elsewhere <= self._closed  # closed at the call, or on the way
+        for handler, _, expected in members:
+            if handler not in missed | self._closed:
+                expected.append(message)
 
 
 class InstalledBroadcastTest(BroadcastTest):

@@ -6,11 +6,9 @@ import struct
 import threading
 
 from installed import installed
-from peers import TIMEOUT, Noted, WebSocketCase, async_test, each, turns, until, with_rows
-from tornado import gen, testing
+from peers import Noted, OtherLoop, WebSocketCase, async_test, each, turns, until, with_rows
+from tornado import gen
 from tornado.concurrent import Future
-from tornado.httpserver import HTTPServer
-from tornado.ioloop import IOLoop
 from wire import HANDSHAKE, RawPeer, close_frame, frame
 
 from tornado_ws import websocket
@@ -260,32 +258,6 @@ class CloseAllTest(WebSocketCase):
     def add_and_return_app(self):
         self.add(type("Handler", (Noted, self.websocket.WebSocketHandler), {}))
         return self._app
-
-
-class OtherLoop(object):
-    """A server of the same application, on a loop that another thread runs."""
-
-    def __init__(self, application):
-        self.started = threading.Event()
-        self.thread = threading.Thread(target=self._run, args=(application,))
-        self.thread.daemon = True
-        self.thread.start()
-        self.started.wait(TIMEOUT)
-
-    def _run(self, application):
-        self.io_loop = IOLoop(make_current=True)
-        server = HTTPServer(application)
-        sock, self.port = testing.bind_unused_port()
-        server.add_sockets([sock])
-        self.io_loop.add_callback(self.started.set)
-        self.io_loop.start()
-        self.io_loop.run_sync(lambda: turns(20))  # requests end
-        server.stop()
-        self.io_loop.close(all_fds=True)
-
-    def stop(self):
-        self.io_loop.add_callback(self.io_loop.stop)
-        self.thread.join()
 
 
 class InstalledCloseAllTest(CloseAllTest):
