@@ -1,6 +1,6 @@
 """Connections that are opened and dropped in every state: nothing of them is left; C26, C28, C37.
 
-500 connections, times the environment variable ``TORNADO_WS_SCALE``.
+200 connections, times the environment variable ``TORNADO_WS_SCALE``.
 """
 from __future__ import absolute_import, division, print_function
 
@@ -20,7 +20,7 @@ from tornado_ws import websocket
 pytestmark = [pytest.mark.cpython, pytest.mark.asyncio_timers]
 
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
-CONNECTIONS = 500 * SCALE
+CONNECTIONS = 200 * SCALE
 AT_ONCE = 100  # are open at the same time
 
 
