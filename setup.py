@@ -14,6 +14,7 @@ import platform
 import re
 import sys
 import sysconfig
+import zlib
 
 import setuptools
 from setuptools.command.build_ext import build_ext
@@ -88,9 +89,12 @@ class BuildIfPossible(build_ext):
 
 extensions = []
 if WANTED == "1" or WANTED != "0" and suits_extension():
+    source = os.path.join("tornado_ws", "_straight", "_extension.c")
+    with open(os.path.join(HERE, source), "rb") as file:
+        checksum = zlib.crc32(file.read()) & 0xffffffff
     extensions.append(setuptools.Extension(
-        "tornado_ws._straight._extension",
-        [os.path.join("tornado_ws", "_straight", "_extension.c")]))
+        "tornado_ws._straight._extension", [source],
+        define_macros=[("SOURCE_CRC", "%dL" % checksum)]))
 
 setuptools.setup(
     name="tornado_ws",

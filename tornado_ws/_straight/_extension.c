@@ -25,6 +25,9 @@
 #define PyObject_Vectorcall _PyObject_Vectorcall
 #define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
 #endif
+#ifndef SOURCE_CRC
+#define SOURCE_CRC 0 /* setup.py has that of this file, from which a checkout knows it */
+#endif
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* there Python has switched the signal off */
 #endif
@@ -1282,6 +1285,8 @@ fill(PyObject *module)
             || add_type(module, &TransportType, Transport_members, Transport_typed) < 0
             || add_type(module, &DeliveryType, Delivery_members, Delivery_typed) < 0
             || add_type(module, &ProtocolType, Protocol_members, Protocol_typed) < 0)
+        return -1;
+    if (PyModule_AddIntConstant(module, "SOURCE_CRC", SOURCE_CRC) < 0)
         return -1;
     return PyModule_AddIntConstant(module, "GATHER_LIMIT", GATHER_LIMIT);
 }

@@ -4,6 +4,7 @@ import errno
 import gc
 import inspect
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from both_ways import current_loop
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
+import tornado_ws
 from tornado_ws import _straight
 from tornado_ws._compat import contexts
 from tornado_ws._connection import delivery, protocol
@@ -24,6 +26,8 @@ from tornado_ws._sansio import connection, frames
 from tornado_ws._straight import _extension, twins
 from tornado_ws._stream import direct, transport, turn
 
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
 TYPES = ("Core", "Turn", "Transport", "Delivery", "Protocol")
 FRAME = b"\x82\x85mask" + bytes(byte ^ key for byte, key in zip(b"Hello", b"maskm"))
 
@@ -95,6 +99,30 @@ def test_what_is_in_use_is_what_was_built():
     for name, kind in zip(TYPES, (connection.Connection, turn.Turn, direct.DirectTransport,
                                   delivery.Delivery, protocol.WebSocketProtocol13)):
         assert issubclass(kind, getattr(_extension, name))
+
+
+def test_a_checkout_takes_what_was_installed_from_the_same_source(tmp_path):
+    package = os.path.dirname(tornado_ws.__file__)
+    source = os.path.join(CHECKOUT, "tornado_ws", "_straight", "_extension.c")
+    checkout, installed = tmp_path / "checkout", tmp_path / "installed"
+    shutil.copytree(package, str(checkout / "tornado_ws"), ignore=shutil.ignore_patterns("*.so"))
+    copied = shutil.copy(source, str(checkout / "tornado_ws" / "_straight"))
+    (installed / "tornado_ws" / "_straight").mkdir(parents=True)
+    shutil.copy(_extension.__file__, str(installed / "tornado_ws" / "_straight"))
+
+    def is_in_c():
+        script = "import tornado_ws._straight as it; print(it.in_c, it.__file__)"
+        environment = dict(os.environ, PYTHONPATH=str(installed))
+        environment.pop(_straight.VARIABLE, None)
+        in_c, path = subprocess.check_output(
+            [sys.executable, "-c", script], cwd=str(checkout), env=environment).split()
+        assert path.decode().startswith(str(checkout))
+        return in_c
+
+    assert is_in_c() == b"True"
+    with open(copied, "a") as file:
+        file.write("/* changed */")
+    assert is_in_c() == b"False"
 
 
 def test_the_limits_are_those_of_python():
