@@ -222,7 +222,8 @@ def read_catalogue(*parts):
 
 @pytest.mark.parametrize("folder, name, texts", [
     ("reference", "websocket", ["Server", "Send a message.", "Open a WebSocket to a server."]),
-    ("tutorial", "index", ["A chat in 20 minutes", "Look at these places:"])])
+    ("tutorial", "index", ["A chat in 20 minutes", "Look at these places:"]),
+    ("howto", "migrate", ["Without changing the program", "Ping timeouts", "The Future that is returned"])])
 def test_a_page_is_translated_into_chinese(folder, name, texts):
     """A text may be ahead of its translation for a while; the page as a whole may not."""
     english = read_catalogue(BUILT, "gettext", folder, name + ".pot")
