@@ -14,6 +14,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from collections import Counter
 
 import pytest
 import tornado
@@ -213,6 +214,21 @@ def test_the_readme_is_short_and_its_program_runs():
         [sys.executable, "-W", "error", "-c", program], timeout=60) == b"hello\n"
 
 
+def what_a_readme_says(name):
+    """Returns its programs and commands in order; how often each name and each number occurs."""
+    text = read(ROOT, name)
+    return (re.findall(r"(?:::| python)\n\n((?:    .*\n|\n)+)", text),
+            Counter(re.findall(r"``[^`]+``|image:: .*|\d+(?:\.\d+)*", text)))
+
+
+def test_the_readme_in_chinese_says_the_same():
+    """All of it but the prose; besides, it names where the Chinese pages are."""
+    blocks, facts = what_a_readme_says("README.rst")
+    assert len(blocks) == 3
+    assert what_a_readme_says("README.zh_CN.rst") == (
+        blocks, facts + Counter(["``docs/_build/zh_CN``"]))
+
+
 def read_catalogue(*parts):
     """Returns a catalogue of gettext: a dict from the English text to the other."""
     with open(os.path.join(*parts), "rb") as file:
@@ -223,7 +239,7 @@ def read_catalogue(*parts):
 @pytest.mark.parametrize("folder, name, texts", [
     ("reference", "websocket", ["Server", "Send a message.", "Open a WebSocket to a server."]),
     ("tutorial", "index", ["A chat in 20 minutes", "Look at these places:"]),
-    ("howto", "migrate", ["Without changing the program", "Ping timeouts", "The Future that is returned"])])
+    ("howto", "migrate", ["Without changing the program", "Ping timeouts", "They are spoken"])])
 def test_a_page_is_translated_into_chinese(folder, name, texts):
     """A text may be ahead of its translation for a while; the page as a whole may not."""
     english = read_catalogue(BUILT, "gettext", folder, name + ".pot")
