@@ -34,7 +34,10 @@ def make_editor():
         import readline
     except ImportError:
         return None
-    library = ctypes.CDLL(getattr(readline, "__file__", None))
+    try:
+        library = ctypes.CDLL(getattr(readline, "__file__", None))
+    except EnvironmentError:
+        return None  # PyPy's module is in Python
     if all(hasattr(library, name) for name in _NEEDED):
         return Editor(readline, library)
     return None

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import sys
+import types
 
 import pytest
 from tornado import gen
@@ -90,6 +91,15 @@ def test_no_editor_with_a_readline_that_lacks_something(monkeypatch):
     pytest.importorskip("readline")
     be_at_a_terminal(monkeypatch)
     monkeypatch.setattr(_cli_editor, "_NEEDED", ["rl_no_such_function"])
+    assert _cli_editor.make_editor() is None
+
+
+def test_no_editor_with_a_readline_in_python(monkeypatch):
+    """As PyPy's is."""
+    be_at_a_terminal(monkeypatch)
+    readline = types.ModuleType("readline")
+    readline.__file__ = os.path.abspath(__file__)
+    monkeypatch.setitem(sys.modules, "readline", readline)
     assert _cli_editor.make_editor() is None
 
 
