@@ -88,8 +88,8 @@ class BuildIfPossible(build_ext):
 
 
 extensions = []
+source = os.path.join("tornado_ws", "_straight", "_extension.c")
 if WANTED == "1" or WANTED != "0" and suits_extension():
-    source = os.path.join("tornado_ws", "_straight", "_extension.c")
     with open(os.path.join(HERE, source), "rb") as file:
         checksum = zlib.crc32(file.read()) & 0xffffffff
     extensions.append(setuptools.Extension(

@@ -51,7 +51,7 @@ class StraightPath(_straight.Core):
         self.wire_bytes_in = self.wire_bytes_out = 0
         self.message_bytes_in = self.message_bytes_out = 0
         self.messages_in = self.messages_out = 0
-        self._is_client = is_client
+        self._is_client = bool(is_client)
         self._mask = mask
         self._heads = _HEADS_FROM_SERVER if is_client else _HEADS_FROM_CLIENT
         self._small_heads = SMALL_MASKED_HEADS if is_client else SMALL_HEADS
@@ -72,7 +72,7 @@ class StraightPath(_straight.Core):
     @max_message_size.setter
     def max_message_size(self, size):
         self._max_message_size = size
-        self._limit = MAX_LENGTH_16 if size is None else int(min(size, MAX_LENGTH_16))
+        self._limit = MAX_LENGTH_16 if size is None else int(max(min(size, MAX_LENGTH_16), -1))
 
     def enable_deflate(self, compressor, decompressor, min_size=0):
         """Switch permessage-deflate on, as negotiated (RFC 7692).

@@ -35,8 +35,9 @@ def _choose():
         return twins  # it was not built, or is not for this interpreter
     if is_checkout:
         with open(SOURCE, "rb") as file:
-            if _extension.SOURCE_CRC != zlib.crc32(file.read()) & 0xffffffff:
-                return twins
+            checksum = zlib.crc32(file.read()) & 0xffffffff
+        if getattr(_extension, "SOURCE_CRC", 0) & 0xffffffff != checksum:
+            return twins
     return _extension
 
 

@@ -311,6 +311,7 @@ typedef struct {
     Step step; /* returns the result; NULL with an exception; NULL without one: not taken */
     PyObject *function;
     PyObject *dict; /* for what `functools.wraps` and others note */
+    PyObject *weak; /* weak references to it */
 } Method;
 static PyTypeObject MethodType;
 
@@ -527,10 +528,13 @@ static PyObject *
 take_key(Core *core)
 {
     Py_ssize_t count = PyList_GET_SIZE(core->keys);
-    PyObject *key;
+    PyObject *key, *next_key = core->next_key;
 
-    if (count == 0)
-        key = PyObject_CallFunctionObjArgs(core->next_key, NULL);
+    if (count == 0) {
+        Py_INCREF(next_key);
+        key = PyObject_CallFunctionObjArgs(next_key, NULL);
+        Py_DECREF(next_key);
+    }
     else {
         key = PyList_GET_ITEM(core->keys, count - 1);
         Py_INCREF(key);
@@ -636,14 +640,16 @@ get_done(Transport *self, const Turn *turn)
 static PyObject *
 gather_more(Transport *self, const Turn *turn)
 {
-    PyObject *written;
+    PyObject *written, *gathering = self->gathering;
 
-    if (self->batching || !self->in_turn || is_none(self->gathering))
+    if (self->batching || !self->in_turn || is_none(gathering))
         return PyObject_CallMethodObjArgs((PyObject *)self, str__gather, NULL);
+    Py_INCREF(gathering);
     written = PyObject_CallFunctionObjArgs(turn->make_written, NULL);
-    if (written != NULL && (PyObject_SetAttr(written, str_gathering, self->gathering) < 0
+    if (written != NULL && (PyObject_SetAttr(written, str_gathering, gathering) < 0
                             || call(written, str_set_result, Py_None) < 0))
         Py_CLEAR(written);
+    Py_DECREF(gathering);
     return written;
 }
 
@@ -662,6 +668,19 @@ report_error(Transport *self)
     Py_XDECREF(error);
     Py_XDECREF(traceback);
     return result;
+}
+
+/* Returns the stream's socket, a new reference, or NULL, without an exception, if it has none. */
+static PyObject *
+find_socket(PyObject *stream)
+{
+    PyObject *socket = PyObject_GetAttr(stream, str_socket);
+
+    if (socket == NULL)
+        PyErr_Clear();
+    else if (socket == Py_None)
+        Py_CLEAR(socket);
+    return socket;
 }
 
 /* Returns the stream's socket's descriptor if that needs no more, else -1. Whoever closes the
@@ -696,18 +715,22 @@ note_sending(Transport *self, const Turn *turn)
     return 0;
 }
 
-/* Sends bytes at once, before which none wait: twin of `Transport._write_alone`. */
+/* Sends bytes at once if none wait before them: twin of `Transport._write_alone`. */
 static PyObject *
-write_alone(Transport *self, Turn *turn, PyObject *socket, PyObject *data)
+write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data)
 {
-    int descriptor = find_descriptor(self, socket);
+    int descriptor;
     Py_ssize_t size = PyBytes_GET_SIZE(data), sent;
-    PyObject *rest, *result;
+    PyObject *socket, *rest, *result;
 
-    if (!self->batching && !turn->ends && call((PyObject *)turn, str_begin, NULL) < 0) {
-        PyErr_Clear();
-        return NULL; /* Python gets the same error */
-    }
+    if (!is_none(self->write_future) || is_none(self->gathered)
+            || PyList_GET_SIZE(self->gathered) != 0)
+        return NULL;
+    socket = find_socket(stream);
+    if (socket == NULL)
+        return NULL;
+    descriptor = find_descriptor(self, socket);
+    Py_DECREF(socket);
     if (descriptor < 0)
         return note_sending(self, turn) < 0 ? NULL : PyObject_CallMethodObjArgs(
             (PyObject *)self, str__write_alone, data, NULL);
@@ -735,7 +758,7 @@ write_alone(Transport *self, Turn *turn, PyObject *socket, PyObject *data)
 static PyObject *
 gather(Transport *self, Turn *turn, PyObject *data)
 {
-    if (self->unsent + PyBytes_GET_SIZE(data) >= GATHER_LIMIT
+    if (is_none(self->gathered) || self->unsent + PyBytes_GET_SIZE(data) >= GATHER_LIMIT
             || PyList_Append(self->gathered, data) < 0)
         return NULL;
     self->unsent += PyBytes_GET_SIZE(data);
@@ -762,16 +785,18 @@ has_room(PyObject *stream)
     return limit == Py_None;
 }
 
-/* Tells whether a write leaves at once; -1 with an exception. How long a callback may take is a
-   matter for Python. */
+/* Tells whether a write leaves at once, which begins a turn; -1 with an exception. How long a
+   callback may take is a matter for Python. */
 static int
-leaves_now(Transport *self, const Turn *turn)
+leaves_now(Transport *self, Turn *turn)
 {
     PyObject *lost;
     int result;
 
-    if (!self->batching)
-        return self->turn_number != turn->number;
+    if (!self->batching) {
+        result = self->turn_number != turn->number;
+        return result && !turn->ends && call((PyObject *)turn, str_begin, NULL) < 0 ? -1 : result;
+    }
     if (is_none(self->wrote))
         return self->last;
     lost = PyObject_CallMethodObjArgs((PyObject *)self, str__has_lost_patience, NULL);
@@ -782,29 +807,29 @@ leaves_now(Transport *self, const Turn *turn)
 
 /* Writes bytes: twin of `Transport.write`.
 
-   Returns the Future; NULL, without an exception if Python has to write them. */
+   Returns the Future; NULL, without an exception if Python has to write them. Whatever is called
+   meanwhile may write or close: what was found out before such a call does not hold after it. */
 static PyObject *
 write_plain(Transport *self, PyObject *data)
 {
-    PyObject *socket = NULL, *result = NULL;
-    Turn *turn;
+    PyObject *stream = self->stream, *socket, *result = NULL;
+    Turn *turn = (Turn *)self->turn;
     int now;
 
-    if (is_none(self->stream) || !has_room(self->stream)
-            || (socket = PyObject_GetAttr(self->stream, str_socket)) == NULL)
-        PyErr_Clear();
-    else if (socket != Py_None && is_none(self->write_future) && !is_none(self->turn)
-             && !is_none(self->gathered)) {
-        turn = (Turn *)self->turn;
-        Py_INCREF(turn);
+    if (is_none(stream) || is_none(self->turn) || !is_none(self->write_future))
+        return NULL;
+    Py_INCREF(stream);
+    Py_INCREF(turn);
+    if (has_room(stream) && (socket = find_socket(stream)) != NULL) {
+        Py_DECREF(socket);
         now = leaves_now(self, turn);
         if (now == 0)
             result = gather(self, turn, data);
-        else if (now > 0 && !is_none(self->gathered) && PyList_GET_SIZE(self->gathered) == 0)
-            result = write_alone(self, turn, socket, data);
-        Py_DECREF(turn);
+        else if (now > 0)
+            result = write_alone(self, turn, stream, data);
     }
-    Py_XDECREF(socket);
+    Py_DECREF(turn);
+    Py_DECREF(stream);
     return result;
 }
 
@@ -1026,6 +1051,8 @@ method_dealloc(PyObject *object)
     Method *self = (Method *)object;
 
     PyObject_GC_UnTrack(object);
+    if (self->weak != NULL)
+        PyObject_ClearWeakRefs(object);
     Py_XDECREF(self->function);
     Py_XDECREF(self->dict);
     PyObject_GC_Del(object);
@@ -1040,7 +1067,26 @@ method_doc(PyObject *self, void *Py_UNUSED(closure))
     return PyObject_GetAttrString(((Method *)self)->function, "__doc__");
 }
 
-static PyGetSetDef method_computed[] = {{"__doc__", method_doc, NULL, NULL, NULL}, {0}};
+/* For who asks whether it is a function, as `unittest.mock` does. */
+static PyObject *
+method_class(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
+{
+    Py_INCREF(&PyFunction_Type);
+    return (PyObject *)&PyFunction_Type;
+}
+
+static PyGetSetDef method_computed[] = {
+    {"__doc__", method_doc, NULL, NULL, NULL}, {"__class__", method_class, NULL, NULL, NULL}, {0}};
+
+/* It is pickled by its name, as functions are. */
+static PyObject *
+method_reduce(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+    return PyObject_GetAttrString(((Method *)self)->function, "__qualname__");
+}
+
+static PyMethodDef method_methods[] = {
+    {"__reduce__", method_reduce, METH_NOARGS, "Return the name to pickle."}, {0}};
 
 static PyTypeObject MethodType = {
     PyVarObject_HEAD_INIT(NULL, 0)
@@ -1055,6 +1101,8 @@ static PyTypeObject MethodType = {
     .tp_members = method_members,
     .tp_getset = method_computed,
     .tp_dictoffset = offsetof(Method, dict),
+    .tp_weaklistoffset = offsetof(Method, weak),
+    .tp_methods = method_methods,
     .tp_traverse = method_traverse,
     .tp_clear = method_clear,
     .tp_dealloc = method_dealloc,
@@ -1109,15 +1157,13 @@ transport_receive(PyObject *const *args, Py_ssize_t count)
     Py_ssize_t size;
     int descriptor;
 
-    if (count != 1 || !PyObject_TypeCheck(args[0], &TransportType) || self->paused
-            || is_none(self->plain) || is_none(self->stream) || is_none(self->io_loop)
-            || self->read_size <= 0 || is_reentrant(self->io_loop))
+    if (count != 1 || !PyObject_TypeCheck(args[0], &TransportType) || is_none(self->io_loop)
+            || is_reentrant(self->io_loop) || self->paused || is_none(self->plain)
+            || is_none(self->stream) || self->read_size <= 0)
         return NULL;
-    socket = PyObject_GetAttr(self->stream, str_socket);
-    if (socket == NULL) {
-        PyErr_Clear();
+    socket = find_socket(self->stream);
+    if (socket == NULL)
         return NULL;
-    }
     descriptor = find_descriptor(self, socket);
     Py_DECREF(socket);
     if (descriptor < 0 || is_none(self->on_data))
@@ -1139,16 +1185,23 @@ transport_receive(PyObject *const *args, Py_ssize_t count)
 
 /* Sending. */
 
-/* Tells whether the current thread runs the loop: twin of the same line in Python. */
+/* Tells whether the current thread runs the loop; -1 with an exception. Twin of the same line in
+   Python. */
 static int
 is_own_thread(PyObject *thread)
 {
-    PyObject *number = is_none(thread) ? NULL : PyObject_GetAttr(thread, str__thread_id);
-    int result = number != NULL && PyLong_CheckExact(number)
-                 && PyLong_AsUnsignedLong(number) == PyThread_get_thread_ident();
+    PyObject *number;
+    int result;
 
-    Py_XDECREF(number);
-    PyErr_Clear();
+    if (is_none(thread))
+        return 0;
+    number = PyObject_GetAttr(thread, str__thread_id);
+    if (number == NULL)
+        return -1; /* it may be a property in Python, and Ctrl-C come there */
+    result = PyLong_CheckExact(number)
+             && PyLong_AsUnsignedLong(number) == PyThread_get_thread_ident();
+    Py_DECREF(number);
+    PyErr_Clear(); /* of a number that is no thread's */
     return result;
 }
 
@@ -1173,8 +1226,9 @@ encode(Core *core, PyObject *message, int opcode)
 
     if (PyBytes_CheckExact(message))
         return make_frame(core, opcode, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message));
-    if (!PyUnicode_CheckExact(message))
-        return NULL;
+    if (!PyUnicode_CheckExact(message) || !is_none(core->compressor)
+            || PyUnicode_GET_LENGTH(message) > MAX_LENGTH_16)
+        return NULL; /* `make_frame` would not take it either */
     if (PyUnicode_IS_COMPACT_ASCII(message))
         return make_frame(core, opcode, (const char *)PyUnicode_1BYTE_DATA(message),
                           PyUnicode_GET_LENGTH(message));
@@ -1193,20 +1247,25 @@ static PyObject *
 write_message(PyObject *const *args, Py_ssize_t count)
 {
     Protocol *self = (Protocol *)args[0];
-    PyObject *binary = count == 3 ? args[2] : Py_False, *frame, *result = NULL;
+    PyObject *binary = count == 3 ? args[2] : Py_False, *transport, *frame, *result = NULL;
+    Core *core;
 
     if (count < 2 || count > 3 || !PyObject_TypeCheck(args[0], &ProtocolType)
             || !PyBool_Check(binary) || self->server_terminated || self->client_terminated
-            || is_none(self->core) || is_none(self->transport) || !is_own_thread(self->thread))
+            || is_own_thread(self->thread) != 1 || is_none(self->core) || is_none(self->transport))
         return NULL;
-    frame = encode((Core *)self->core, args[1], binary == Py_True ? OP_BINARY : OP_TEXT);
-    if (frame == NULL)
-        return NULL;
-    if (writes_plainly(self->transport))
-        result = write_plain((Transport *)self->transport, frame);
-    if (result == NULL && !PyErr_Occurred())
+    core = (Core *)self->core;
+    transport = self->transport;
+    Py_INCREF(core);
+    Py_INCREF(transport);
+    frame = encode(core, args[1], binary == Py_True ? OP_BINARY : OP_TEXT);
+    if (frame != NULL && writes_plainly(transport))
+        result = write_plain((Transport *)transport, frame);
+    if (frame != NULL && result == NULL && !PyErr_Occurred())
         result = PyObject_CallMethodObjArgs((PyObject *)self, str__write_encoded, frame, NULL);
-    Py_DECREF(frame);
+    Py_XDECREF(frame);
+    Py_DECREF(core);
+    Py_DECREF(transport);
     return result;
 }
 
@@ -1239,7 +1298,7 @@ put_before(PyObject *Py_UNUSED(module), PyObject *args)
     self->step = steps[i].step;
     Py_INCREF(function);
     self->function = function;
-    self->dict = NULL;
+    self->dict = self->weak = NULL;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }

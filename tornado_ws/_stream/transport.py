@@ -322,13 +322,17 @@ class Transport(_straight.Transport):
             self.flush()
 
     def end_turn(self):
-        """Send what was gathered in a turn of the loop. Never raises."""
+        """Send what was gathered in a turn of the loop. Raises as `flush` does."""
         self._in_turn = False
         if not self.batching:
             self.flush()
 
     def flush(self):
-        """Send what was gathered. Never raises: what cannot be sent closes the stream."""
+        """Send what was gathered. What cannot be sent closes the stream.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: They came meanwhile; the stream is closed.
+        """
         if not self.gathered or self._write_future is not None:
             return
         gathered, self.gathered = self.gathered, []
@@ -340,12 +344,15 @@ class Transport(_straight.Transport):
             lost = False
         except WebSocketClosedError:
             pass  # the close callback comes
-        except Exception:  # StreamBufferFullError, MemoryError, ...
+        except BaseException as error:  # StreamBufferFullError, MemoryError, ...
             self.stream.close(exc_info=True)
-        if self._write_future is not None:
-            self._under_way = gathering or Gathering(self)
-        elif gathering is not None:
-            gathering.settle(lost)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            if self._write_future is not None:
+                self._under_way = gathering or Gathering(self)
+            elif gathering is not None:
+                gathering.settle(lost)
 
     def _send(self, buffers):
         """Send all that is not sent yet; no write is under way."""

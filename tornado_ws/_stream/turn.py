@@ -143,12 +143,17 @@ class Turn(_straight.Turn):
         if not self._ends:
             if loop.is_closed(self._io_loop):
                 raise WebSocketClosedError("the connection's IOLoop is closed")
-            self._ends = True
             loop.call_soon(self._io_loop, self._end)
+            self._ends = True
 
     def _end(self):
         self.number += 1
         self._ends = False
-        gathering, self.gathering = self.gathering, []
-        for transport in gathering:
-            transport.end_turn()
+        gathering, self.gathering = iter(self.gathering), []
+        try:
+            for transport in gathering:
+                transport.end_turn()
+        finally:
+            self.gathering += gathering
+            if self.gathering:  # Ctrl-C came between: the rest in the next turn
+                self.begin()

@@ -1,9 +1,11 @@
 """What the extension in C keeps to besides doing what the Python methods do."""
 import contextlib
+import copy
 import errno
 import gc
 import inspect
 import os
+import pickle
 import shutil
 import socket
 import struct
@@ -11,6 +13,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
+from unittest import mock
 
 import pytest
 from both_ways import current_loop
@@ -19,7 +23,7 @@ from tornado.iostream import IOStream
 
 import tornado_ws
 from tornado_ws import _straight
-from tornado_ws._compat import contexts
+from tornado_ws._compat import contexts, loop
 from tornado_ws._connection import delivery, protocol
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import connection, frames
@@ -151,6 +155,15 @@ def test_a_method_with_a_step_is_like_any_other():
     assert frames.mask_bytes(key=b"mask", data=b"\0\0") == b"ma"
     with pytest.raises(ValueError):
         frames.mask_bytes(b"key", b"data")
+    assert pickle.loads(pickle.dumps(frames.mask_bytes)) is frames.mask_bytes
+    assert copy.copy(method) is weakref.ref(method)() is method
+
+
+def test_a_mock_knows_a_method_with_a_step(ends):
+    opened, _ = ends
+    with mock.patch.object(type(opened), "write_message", autospec=True) as patched:
+        opened.write_message("x")
+    patched.assert_called_once_with(opened, "x")
 
 
 WRONG = [
@@ -224,6 +237,121 @@ def test_a_number_that_is_used_again_is_not_touched(ends, io_loop):
     finally:
         for other in others:
             other.close()
+
+
+# What is called meanwhile: garbage that is collected, a signal's handler, a property.
+
+
+@pytest.fixture
+def begin_with(monkeypatch):
+    """Have the next turn of the loop begin with a call."""
+    def begin_with(function):
+        call_soon = loop.call_soon
+
+        def called_instead(*args):
+            monkeypatch.setattr(loop, "call_soon", call_soon)
+            call_soon(*args)
+            function()
+
+        monkeypatch.setattr(loop, "call_soon", called_instead)
+
+    return begin_with
+
+
+def test_what_closes_the_stream_meanwhile(ends, io_loop, begin_with):
+    """The descriptor may be another socket's then; nothing is written to it."""
+    opened, _ = ends
+    turns(io_loop)
+    number, others = opened.stream.socket.fileno(), []
+
+    def close():
+        opened.stream.close()
+        others.extend(socket.socketpair())
+
+    begin_with(close)
+    with pytest.raises(WebSocketClosedError):
+        opened.write_message(b"secret")
+    try:
+        assert others[0].fileno() == number
+        others[1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            others[1].recv(1)
+    finally:
+        for other in others:
+            other.close()
+
+
+def test_what_writes_meanwhile_comes_first(ends, io_loop, begin_with):
+    opened, theirs = ends
+    turns(io_loop)
+    begin_with(lambda: [opened.write_message(text) for text in (u"1", u"2")])
+    opened.write_message(u"3")
+    turns(io_loop)
+    assert theirs.recv(100) == b"\x81\x011\x81\x012\x81\x013"
+
+
+def test_ctrl_c_meanwhile_is_raised(ends, io_loop, begin_with):
+    opened, theirs = ends
+    turns(io_loop)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    class Thread:
+        """As of a loop that has to be asked: a property in Python."""
+
+        _thread_id = property(lambda self: interrupt())
+
+    begin_with(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        opened.write_message(u"1")
+    thread, opened.thread = opened.thread, Thread()
+    with pytest.raises(KeyboardInterrupt):
+        opened.write_message(u"2")
+    opened.thread = thread
+    opened.write_message(u"3")
+    turns(io_loop)
+    assert theirs.recv(100) == b"\x81\x013"
+
+
+def test_what_takes_the_core_away_meanwhile(io_loop):
+    """It is not written to when it is freed."""
+    ours, theirs = socket.socketpair()
+    with contextlib.closing(theirs):
+        opened, others = open_connection(ours, Handler(), is_client=True), []
+
+        def urandom(size):
+            opened._core = None
+            others.extend(connection.Connection(False) for _ in range(50))
+            return os.urandom(size)
+
+        opened._delivery._core = None
+        opened._core = connection.Connection(True, None, frames.mask_bytes, urandom)
+        opened.write_message(b"x" * 100)
+        assert not any(other.wire_bytes_out for other in others)
+        opened.thread = type("Thread", (), {"_thread_id": property(
+            lambda self: setattr(opened, "_core", None) or threading.get_ident())})()
+        with pytest.raises(AttributeError):
+            opened.write_message(b"x")
+        opened._core = opened._delivery._core = connection.Connection(True)
+        opened.stream.close()
+        turns(io_loop)
+
+
+def test_what_takes_the_stream_away_meanwhile(ends, io_loop):
+    transport = ends[0]._transport
+    io_loop, stream = transport.io_loop, transport.stream
+
+    class Loop:
+        def __getattr__(self, name):
+            if name == "_nest_patched":
+                del transport.stream
+            raise AttributeError(name)
+
+    transport.io_loop = type("Loops", (), {"asyncio_loop": Loop()})()
+    with contextlib.suppress(AttributeError):
+        transport._receive()
+    transport.io_loop, transport.stream = io_loop, stream
 
 
 def reset(sock):
