@@ -4,6 +4,7 @@ from __future__ import absolute_import, division, print_function
 import argparse
 import io
 import os
+import platform
 import signal
 import socket
 import struct
@@ -103,6 +104,7 @@ def test_no_editor_with_a_readline_in_python(monkeypatch):
     assert _cli_editor.make_editor() is None
 
 
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="its readline is Python")
 def test_an_editor_that_does_not_edit_leaves_the_terminal_alone(monkeypatch):
     pytest.importorskip("readline")
     be_at_a_terminal(monkeypatch)

@@ -8,6 +8,7 @@ from __future__ import absolute_import, division, print_function
 import errno
 import gc
 
+import pytest
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
 from tornado.concurrent import Future
@@ -262,6 +263,7 @@ class OpenConnectionTest(ErrorCase):
         self.assertEqual(self.notes.count(("close", None, None)), 1)
 
 
+@pytest.mark.own_tls_errors
 @with_rows
 class OpenConnectionOverTLSTest(ErrorCase):
 

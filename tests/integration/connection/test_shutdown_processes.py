@@ -185,6 +185,7 @@ def test_interpreter_exits_with_connections_open(name):
     check_warnings(run(native + OPEN + textwrap.dedent(EXITS[name])))
 
 
+@pytest.mark.cpython
 @pytest.mark.skipif(tornado.version_info < (6, 4), reason="Tornado's own gives no warning")
 def test_warning_of_an_unclosed_client():
     """C43: where Tornado's client has a ResourceWarning, ours has one each."""

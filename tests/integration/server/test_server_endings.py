@@ -5,6 +5,7 @@ import errno
 import gc
 import sys
 
+import pytest
 import tornado
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen, web
@@ -12,6 +13,8 @@ from wire import HANDSHAKE, close_frame, frame
 
 from tornado_ws import websocket
 from tornado_ws._connection import protocol as _protocol
+
+pytestmark = pytest.mark.cpython  # they wait until the handler is freed
 
 
 class Plain(Noted, websocket.WebSocketHandler):

@@ -5,6 +5,7 @@ import gc
 import struct
 import threading
 
+import pytest
 from installed import installed
 from peers import Noted, OtherLoop, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
@@ -57,6 +58,7 @@ class OpenConnectionsTest(WebSocketCase):
         yield until(lambda: len(seen) == 2)
         self.assertEqual(seen, [True, False])
 
+    @pytest.mark.cpython
     @async_test
     def test_held_weakly(self):
         """C28, C55: a closed handler is freed."""

@@ -4,6 +4,7 @@ from __future__ import absolute_import, division, print_function
 import os
 import socket
 
+import pytest
 from peers import Noted, WebSocketCase, async_test, turns, until
 from tornado import gen
 from wire import frame
@@ -66,6 +67,7 @@ class RecordsTest(WebSocketCase):
             self.assertEqual((first, payload.rstrip(b".")), (0x81, ("%d" % i).encode("ascii")))
         yield future
 
+    @pytest.mark.own_tls_errors
     @async_test
     def test_c26_what_is_no_tls(self):
         """C26: it ends that connection; others go on."""
