@@ -33,8 +33,8 @@ h = frame_oracle.raw
 
 
 def mask_payload(key, data):
-    """Mask or unmask a payload, byte by byte (RFC 6455 section 5.3)."""
-    if len(data) > 4096:
+    """Mask or unmask a payload (RFC 6455 section 5.3); longer ones not byte by byte."""
+    if len(data) > 32:
         number = int(binascii.hexlify(data), 16)
         pattern = int(binascii.hexlify((key * (len(data) // 4 + 1))[:len(data)]), 16)
         return binascii.unhexlify(("%0*x" % (2 * len(data), number ^ pattern)).encode("ascii"))

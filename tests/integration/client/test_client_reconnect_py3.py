@@ -394,7 +394,7 @@ class WaitTest(testing.AsyncTestCase):
     def test_waits_grow(self):
         firsts = set()
         for _ in range(50):
-            first, *others = self.waits(reconnect.Session(self.io_loop, None, None), 12)
+            first, *others = self.waits(reconnect.Session(self.io_loop, None, None), 17)
             firsts.add(first)
             self.assertTrue(0.1 <= first <= 1)
             for one, other in zip([first] + others, others):
