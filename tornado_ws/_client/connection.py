@@ -147,12 +147,14 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         error = response.error
         if error is None:
             self._ws_refuse_response()
-        elif (isinstance(error, UnsatisfiableReadError)  # the head is too long
-              or isinstance(error, httpclient.HTTPError) and error.code == 599
-              and not str(error.message).startswith("Timeout")):
+        elif isinstance(error, UnsatisfiableReadError):  # the head is too long
             self._ws_fail_network(error)
-        else:
+        elif not isinstance(error, httpclient.HTTPError) or error.code != 599:
             self._ws_fail_connect(error)
+        elif str(error.message).startswith("Timeout"):
+            self._ws_fail_connect(self._ws_semantics.timeout_error(self))
+        else:
+            self._ws_fail_network(error)
 
     def _ws_refuse_response(self):
         self._ws_fail_connect(WebSocketError("Non-websocket response"))

@@ -328,6 +328,12 @@ class ErrorTest(ClientCase):
         yield self.check_timeout(self.server_url(), "Timeout during request", connect_timeout=1.5)
 
     @async_test
+    def test_the_time_of_the_request_is_over(self):
+        """Section 11: the same error, whichever of the two limits is the shorter one."""
+        request = HTTPRequest(self.server_url(), request_timeout=1.5)
+        yield self.check_timeout(request, "Timeout during request", connect_timeout=60)
+
+    @async_test
     def test_the_time_is_over_in_tls(self):
         """Section 11."""
         address = "127.0.0.1:%d" % self.server.port
