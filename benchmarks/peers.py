@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Optional
 
 ECHO = frozenset({"echo", "tls"})
+ASGI = frozenset({"echo", "count", "send", "fanout", "handshakes", "idle"})
 BASIC = ECHO | {"count", "send", "fanout", "client", "handshakes", "idle"}
 COMPRESSED = BASIC | {"deflate"}
 ALL = COMPRESSED | {"echo_async", "count_callback", "send_each", "send_turns", "send_nagle",
@@ -55,6 +56,8 @@ PEERS = [
     Peer("aiohttp", "aiohttp_program.py", "aiohttp", COMPRESSED),
     Peer(PICOWS, "picows_program.py", "picows", BASIC | {"count_callback", "in_process"}),
     Peer("picows.websockets", "websockets_program.py", "picows.websockets", COMPRESSED),
+    Peer("uvicorn", "asgi_program.py", "uvicorn", ASGI | {"deflate"}),
+    Peer("granian", "asgi_program.py", "granian", ASGI),
 ]
 
 
