@@ -120,10 +120,10 @@ class _Shared(object):
             compressor.start_anew()
 
     def _send_frame(self, frame, members, missed):
-        size, wire_size = len(self._payload), len(frame)
+        size = len(self._payload)
         for connection, protocol in members:
             try:
-                protocol._transport.write_quietly(frame)
+                protocol.write_frame(frame, size)
             except WebSocketClosedError as error:
                 if isinstance(error, StreamBufferFullError):
                     protocol._on_full(error)
@@ -131,11 +131,6 @@ class _Shared(object):
             except Exception as error:  # StreamBufferFullError, MemoryError, ...
                 protocol._abort(error)
                 missed.append(connection)
-            else:
-                core = protocol._core
-                core.wire_bytes_out += wire_size
-                core.message_bytes_out += size
-                core.messages_out += 1
 
     def _send_own(self, member, compressor, missed):
         connection, protocol = member

@@ -44,7 +44,8 @@ enum { ON_STACK = 1024 };          /* bytes of a text that needs no memory to be
 #define NAMES(X) \
     X(socket) X(max_write_buffer_size) X(asyncio_loop) X(_nest_patched) X(_thread_id) X(run) \
     X(on_message) X(_await) X(take) X(go_on) X(flush) X(begin) X(set_result) X(gathering) \
-    X(_gather) X(_write_alone) X(_write_rest) X(_has_lost_patience) X(write) X(_write_encoded) X(_on_error)
+    X(_gather) X(_write_alone) X(_write_rest) X(_has_lost_patience) X(write) X(write_quietly) \
+    X(_write_encoded) X(_on_error)
 #define DECLARE_NAME(name) static PyObject *str_##name;
 NAMES(DECLARE_NAME)
 
@@ -176,7 +177,7 @@ set_number(PyObject *self, PyObject *value, void *closure)
     return 0;
 }
 
-#define OBJECT(struct_, name, field) {name, T_OBJECT, offsetof(struct_, field), 0, NULL}
+#define OBJECT(struct_, name, field) {name, T_OBJECT_EX, offsetof(struct_, field), 0, NULL}
 #define BOOL(struct_, name, field) {name, T_BOOL, offsetof(struct_, field), 0, NULL}
 #define NUMBER(struct_, name, field) \
     {name, get_number, set_number, NULL, (void *)offsetof(struct_, field)}
@@ -717,7 +718,7 @@ note_sending(Transport *self, const Turn *turn)
 
 /* Sends bytes at once if none wait before them: twin of `Transport._write_alone`. */
 static PyObject *
-write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data)
+write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data, int quiet)
 {
     int descriptor;
     Py_ssize_t size = PyBytes_GET_SIZE(data), sent;
@@ -744,6 +745,8 @@ write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data)
         return NULL;
     if (sent == size) {
         self->unsent = 0;
+        if (quiet)
+            Py_RETURN_NONE;
         return get_done(self, turn);
     }
     rest = PyLong_FromSsize_t(sent);
@@ -756,16 +759,18 @@ write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data)
 
 /* Gathers bytes for the end of the batch or turn: twin of the end of `Transport.write`. */
 static PyObject *
-gather(Transport *self, Turn *turn, PyObject *data)
+gather(Transport *self, Turn *turn, PyObject *data, int quiet)
 {
     if (is_none(self->gathered) || self->unsent + PyBytes_GET_SIZE(data) >= GATHER_LIMIT
-            || PyList_Append(self->gathered, data) < 0)
+            || (quiet && !self->in_turn) || PyList_Append(self->gathered, data) < 0)
         return NULL;
     self->unsent += PyBytes_GET_SIZE(data);
     if (self->batching && is_none(self->wrote)) {
         Py_INCREF(zero);
         set_object(&self->wrote, zero);
     }
+    if (quiet)
+        Py_RETURN_NONE;
     if (is_none(self->written))
         return gather_more(self, turn);
     Py_INCREF(self->written);
@@ -807,10 +812,11 @@ leaves_now(Transport *self, Turn *turn)
 
 /* Writes bytes: twin of `Transport.write`.
 
-   Returns the Future; NULL, without an exception if Python has to write them. Whatever is called
-   meanwhile may write or close: what was found out before such a call does not hold after it. */
+   Returns the Future, or None if `quiet`; NULL, without an exception if Python has to write them.
+   Whatever is called meanwhile may write or close: what was found out before such a call does not
+   hold after it. */
 static PyObject *
-write_plain(Transport *self, PyObject *data)
+write_plain(Transport *self, PyObject *data, int quiet)
 {
     PyObject *stream = self->stream, *socket, *result = NULL;
     Turn *turn = (Turn *)self->turn;
@@ -824,9 +830,9 @@ write_plain(Transport *self, PyObject *data)
         Py_DECREF(socket);
         now = leaves_now(self, turn);
         if (now == 0)
-            result = gather(self, turn, data);
+            result = gather(self, turn, data, quiet);
         else if (now > 0)
-            result = write_alone(self, turn, stream, data);
+            result = write_alone(self, turn, stream, data, quiet);
     }
     Py_DECREF(turn);
     Py_DECREF(stream);
@@ -840,7 +846,17 @@ transport_write(PyObject *const *args, Py_ssize_t count)
     if (count != 2 || !PyObject_TypeCheck(args[0], &TransportType)
             || !PyBytes_CheckExact(args[1]))
         return NULL;
-    return write_plain((Transport *)args[0], args[1]);
+    return write_plain((Transport *)args[0], args[1], 0);
+}
+
+/* Step of `Transport.write_quietly`: outside of a batch nobody wants the Futures. */
+static PyObject *
+transport_write_quietly(PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2 || !PyObject_TypeCheck(args[0], &TransportType)
+            || !PyBytes_CheckExact(args[1]) || ((Transport *)args[0])->batching)
+        return NULL;
+    return write_plain((Transport *)args[0], args[1], 1);
 }
 
 /* Delivery. */
@@ -1207,10 +1223,10 @@ is_own_thread(PyObject *thread)
 
 /* Tells whether a transport's class has no way to write of its own. */
 static int
-writes_plainly(PyObject *transport)
+writes_plainly(PyObject *transport, PyObject *name, Step step)
 {
-    PyObject *method = PyObject_GetAttr((PyObject *)Py_TYPE(transport), str_write);
-    int result = has_step(method, transport_write);
+    PyObject *method = PyObject_GetAttr((PyObject *)Py_TYPE(transport), name);
+    int result = has_step(method, step);
 
     Py_XDECREF(method);
     PyErr_Clear();
@@ -1259,11 +1275,43 @@ write_message(PyObject *const *args, Py_ssize_t count)
     Py_INCREF(core);
     Py_INCREF(transport);
     frame = encode(core, args[1], binary == Py_True ? OP_BINARY : OP_TEXT);
-    if (frame != NULL && writes_plainly(transport))
-        result = write_plain((Transport *)transport, frame);
+    if (frame != NULL && writes_plainly(transport, str_write, transport_write))
+        result = write_plain((Transport *)transport, frame, 0);
     if (frame != NULL && result == NULL && !PyErr_Occurred())
         result = PyObject_CallMethodObjArgs((PyObject *)self, str__write_encoded, frame, NULL);
     Py_XDECREF(frame);
+    Py_DECREF(core);
+    Py_DECREF(transport);
+    return result;
+}
+
+/* Step of `WebSocketProtocol13.write_frame`. */
+static PyObject *
+write_frame(PyObject *const *args, Py_ssize_t count)
+{
+    Protocol *self = (Protocol *)args[0];
+    PyObject *transport, *result = NULL;
+    Core *core;
+    Py_ssize_t size;
+
+    if (count != 3 || !PyObject_TypeCheck(args[0], &ProtocolType) || !PyBytes_CheckExact(args[1])
+            || !PyLong_CheckExact(args[2]) || is_none(self->core) || is_none(self->transport)
+            || ((Transport *)self->transport)->batching)
+        return NULL;
+    size = PyLong_AsSsize_t(args[2]);
+    if (size == -1 && PyErr_Occurred())
+        return NULL;
+    core = (Core *)self->core;
+    transport = self->transport;
+    Py_INCREF(core);
+    Py_INCREF(transport);
+    if (writes_plainly(transport, str_write_quietly, transport_write_quietly))
+        result = write_plain((Transport *)transport, args[1], 1);
+    if (result != NULL) {
+        core->wire_bytes_out += PyBytes_GET_SIZE(args[1]);
+        core->message_bytes_out += size;
+        core->messages_out++;
+    }
     Py_DECREF(core);
     Py_DECREF(transport);
     return result;
@@ -1274,8 +1322,9 @@ write_message(PyObject *const *args, Py_ssize_t count)
 static const struct { const char *name; Step step; } steps[] = {
     {"mask_bytes", mask_bytes}, {"receive_message", receive_message},
     {"take_straight", take_straight}, {"send_message", send_message},
-    {"write", transport_write}, {"receive_bytes", transport_receive},
-    {"receive", delivery_receive}, {"write_message", write_message}};
+    {"write", transport_write}, {"write_quietly", transport_write_quietly},
+    {"receive_bytes", transport_receive}, {"receive", delivery_receive},
+    {"write_message", write_message}, {"write_frame", write_frame}};
 
 static PyObject *
 put_before(PyObject *Py_UNUSED(module), PyObject *args)

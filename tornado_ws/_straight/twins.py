@@ -6,7 +6,7 @@ types are checked, and a step in C may stand in front of a method: `before`.
 from __future__ import absolute_import, division, print_function
 
 STEPS = ("mask_bytes", "receive_message", "take_straight", "send_message", "write",
-         "receive_bytes", "receive", "write_message")
+         "write_quietly", "receive_bytes", "receive", "write_message", "write_frame")
 
 
 class Core(object):

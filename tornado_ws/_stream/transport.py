@@ -192,6 +192,7 @@ class Transport(_straight.Transport):
         self._unsent = unsent
         return self._written or self._gather()
 
+    @_straight.before("write_quietly")
     def write_quietly(self, data):
         """Do what `write` does, without a Future."""
         stream, turn = self.stream, self._turn

@@ -574,6 +574,36 @@ def test_a_transport_that_writes_in_its_own_way_is_asked(ends):
             written.append(data)
             return super().write(data)
 
+        def write_quietly(self, data):
+            written.append(data)
+            return super().write_quietly(data)
+
     opened._transport.__class__ = Own
     opened.write_message(u"x")
     assert written == [b"\x81\x01x"] and theirs.recv(100) == b"\x81\x01x"
+    opened.write_frame(b"\x81\x01y", 1)
+    assert written[1:] == [b"\x81\x01y"]
+
+
+def test_frames_made_for_many_leave_in_the_order_of_the_calls(ends, io_loop):
+    """The first of a turn at once, those behind it with its end; all are counted."""
+    opened, theirs = ends
+    turns(io_loop)
+    opened.write_frame(b"\x81\x011", 1)
+    assert theirs.recv(100) == b"\x81\x011"
+    for number in (b"2", b"3"):
+        opened.write_frame(b"\x81\x01" + number, 1)
+        opened.write_message(number + b"!", True)
+    opened.write_frame(b"\x82\x7e\xff\xf0" + b"x" * 0xfff0, 0xfff0)
+    turns(io_loop)
+    received = b""
+    while len(received) < 14 + 4 + 0xfff0:
+        received += theirs.recv(100000)
+    assert received == (b"\x81\x012\x82\x022!\x81\x013\x82\x023!\x82\x7e\xff\xf0" + b"x" * 0xfff0)
+    core = opened._core
+    assert (core.messages_out, core.message_bytes_out) == (6, 7 + 0xfff0)
+    assert core.wire_bytes_out == 3 + 14 + 4 + 0xfff0
+    opened.stream.close()
+    with pytest.raises(WebSocketClosedError):
+        opened.write_frame(b"\x81\x011", 1)
+    assert core.messages_out == 6
