@@ -1,4 +1,5 @@
-"""Tables in reStructuredText from the figures that ``--json`` wrote: the ones in docs/.
+"""Tables in reStructuredText from the figures that ``--json`` wrote: the ones in docs/ and in
+CONTRIBUTING.rst.
 
 ::
 
@@ -50,22 +51,26 @@ def against(value, target, met):
 def targets(rows):
     """Returns the table of tornado_ws's ratios with the targets."""
     lines = [["workload", "times less than tornado", "of picows"]]
+    rule = " ".join(["=" * 16, "=" * 24, "=" * 24])
     for workload in WORKLOADS:
         for row in rows:
             if row["workload"] == workload.name and row["peer"] == OURS:
                 lines.append([
-                    "``%s``" % workload.name,
+                    workload.name,
                     against(row["vs_tornado"], workload.target, lambda a, b: a >= b),
                     against(row["vs_picows"], workload.target_picows, lambda a, b: a <= b)])
-    return list_table("20 30 30", lines)
+    text = ["%-16s %-24s %s" % tuple(line) for line in lines if line[1] or line[2]]
+    return "\n".join([rule, text[0], rule] + [line.rstrip() for line in text[1:]] + [rule]) + "\n"
 
 
 def main(path):
     with open(path) as f:
         rows = json.load(f)["rows"]
     peers = list(dict.fromkeys(row["peer"] for row in rows))
-    order = ["asyncio", "iostream", "tornado", OURS, "websockets", "aiohttp", PICOWS]
-    print(medians(rows, [peer for peer in order if peer in peers]))
+    for order in (["asyncio", "tornado", OURS, "websockets", "aiohttp", PICOWS, "uvicorn",
+                   "granian"],
+                  [OURS, OURS + ".python", OURS + ".uvloop", "iostream", "picows.websockets"]):
+        print(medians(rows, [peer for peer in order if peer in peers]))
     print(targets(rows))
 
 
