@@ -11,6 +11,7 @@ from __future__ import absolute_import, division, print_function
 
 from tornado.iostream import StreamBufferFullError
 
+from tornado_ws import _straight
 from tornado_ws._compat import loop
 from tornado_ws._compat.threads import current_thread
 from tornado_ws._connection.additions import Additions, check_limits
@@ -61,6 +62,25 @@ def broadcast(connections, message, binary=False, skip_above=None):
             missed.extend(connection for connection, _ in members)
     missed.extend(shared.send(here, skip_above))
     return missed
+
+
+@_straight.before("write_frame")
+def write_frame(protocol, frame, size):
+    """Send a frame that was made for many connections.
+
+    Args:
+        protocol: One connection's `WebSocketProtocol13`.
+        frame: bytes.
+        size: Of the message in it, in bytes.
+
+    Raises:
+        As `Transport.write`.
+    """
+    protocol._transport.write_quietly(frame)
+    core = protocol._core
+    core.wire_bytes_out += len(frame)
+    core.message_bytes_out += size
+    core.messages_out += 1
 
 
 class _Shared(object):
@@ -123,7 +143,7 @@ class _Shared(object):
         size = len(self._payload)
         for connection, protocol in members:
             try:
-                protocol.write_frame(frame, size)
+                write_frame(protocol, frame, size)
             except WebSocketClosedError as error:
                 if isinstance(error, StreamBufferFullError):
                     protocol._on_full(error)

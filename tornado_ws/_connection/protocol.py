@@ -309,20 +309,6 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             self._on_full(error)
             raise
 
-    @_straight.before("write_frame")
-    def write_frame(self, frame, size):
-        """Send a frame that was made for many connections; see `broadcast`.
-
-        Args:
-            frame: bytes.
-            size: Of the message in it, in bytes.
-        """
-        self._transport.write_quietly(frame)
-        core = self._core
-        core.wire_bytes_out += len(frame)
-        core.message_bytes_out += size
-        core.messages_out += 1
-
     def write_message_as(self, message, binary, compress):
         """Send a message, compressed or not; see `WebSocketHandler.write_message`."""
         if self.server_terminated or self.client_terminated:

@@ -1285,7 +1285,7 @@ write_message(PyObject *const *args, Py_ssize_t count)
     return result;
 }
 
-/* Step of `WebSocketProtocol13.write_frame`. */
+/* Step of `broadcast.write_frame`. */
 static PyObject *
 write_frame(PyObject *const *args, Py_ssize_t count)
 {

@@ -24,7 +24,7 @@ from tornado.iostream import IOStream
 import tornado_ws
 from tornado_ws import _straight
 from tornado_ws._compat import contexts, loop
-from tornado_ws._connection import delivery, protocol
+from tornado_ws._connection import broadcast, delivery, protocol
 from tornado_ws._errors import WebSocketClosedError
 from tornado_ws._sansio import connection, frames
 from tornado_ws._straight import _extension, twins
@@ -581,7 +581,7 @@ def test_a_transport_that_writes_in_its_own_way_is_asked(ends):
     opened._transport.__class__ = Own
     opened.write_message(u"x")
     assert written == [b"\x81\x01x"] and theirs.recv(100) == b"\x81\x01x"
-    opened.write_frame(b"\x81\x01y", 1)
+    broadcast.write_frame(opened, b"\x81\x01y", 1)
     assert written[1:] == [b"\x81\x01y"]
 
 
@@ -589,12 +589,12 @@ def test_frames_made_for_many_leave_in_the_order_of_the_calls(ends, io_loop):
     """The first of a turn at once, those behind it with its end; all are counted."""
     opened, theirs = ends
     turns(io_loop)
-    opened.write_frame(b"\x81\x011", 1)
+    broadcast.write_frame(opened, b"\x81\x011", 1)
     assert theirs.recv(100) == b"\x81\x011"
     for number in (b"2", b"3"):
-        opened.write_frame(b"\x81\x01" + number, 1)
+        broadcast.write_frame(opened, b"\x81\x01" + number, 1)
         opened.write_message(number + b"!", True)
-    opened.write_frame(b"\x82\x7e\xff\xf0" + b"x" * 0xfff0, 0xfff0)
+    broadcast.write_frame(opened, b"\x82\x7e\xff\xf0" + b"x" * 0xfff0, 0xfff0)
     turns(io_loop)
     received = b""
     while len(received) < 14 + 4 + 0xfff0:
@@ -605,5 +605,5 @@ def test_frames_made_for_many_leave_in_the_order_of_the_calls(ends, io_loop):
     assert core.wire_bytes_out == 3 + 14 + 4 + 0xfff0
     opened.stream.close()
     with pytest.raises(WebSocketClosedError):
-        opened.write_frame(b"\x81\x011", 1)
+        broadcast.write_frame(opened, b"\x81\x011", 1)
     assert core.messages_out == 6
