@@ -145,6 +145,9 @@ def test_signals_while_it_connects(loop):
         yield tested._interrupted
         for _ in range(20):
             yield gen.moment
+        tested._loop.remove_handler(reader)  # a thread may be selecting it
+        for _ in range(20):
+            yield gen.moment
 
     loop.run_sync(watch, timeout=30)
     assert tested._stopped_by == signal.SIGTERM
