@@ -52,12 +52,12 @@ def read_tests(environment, skips, failures):
         return counts
     for case in ElementTree.parse(path).iter("testcase"):
         skipped = case.find("skipped")
-        for kind in ("failure", "error"):
-            for problem in case.findall(kind):
-                failures.append("{}: {}::{}\n{}".format(
-                    environment, case.get("classname"), case.get("name"),
-                    indent_end(problem.text or problem.get("message") or "")))
-        if case.find("failure") is not None or case.find("error") is not None:
+        problems = case.findall("failure") + case.findall("error")
+        for problem in problems:
+            failures.append("{}: {}::{}\n{}".format(
+                environment, case.get("classname"), case.get("name"),
+                indent_end(problem.text or problem.get("message") or "")))
+        if problems:
             counts["failed"] += 1
         elif skipped is not None:
             counts["skipped"] += 1

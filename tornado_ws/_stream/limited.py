@@ -81,7 +81,7 @@ class Limited(object):
         return future
 
     def flush(self):
-        """Send what was gathered, and what waits behind it. Never raises."""
+        """Send what was gathered, and what waits behind it; raises as `Transport.flush` does."""
         super(Limited, self).flush()
         while self._backlog and self._write_future is None and self.stream.socket is not None:
             self._take_portion()

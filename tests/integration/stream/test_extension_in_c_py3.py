@@ -214,6 +214,20 @@ def test_an_object_without_its_fields_is_left_to_python(kind):
 # Descriptors.
 
 
+@contextlib.contextmanager
+def untouched(others, number):
+    """Check that a pair of sockets has the number of a closed one, and nobody writes to it."""
+    try:
+        assert others[0].fileno() == number
+        yield
+        others[1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            others[1].recv(1)
+    finally:
+        for other in others:
+            other.close()
+
+
 def test_a_number_that_is_used_again_is_not_touched(ends, io_loop):
     """Whoever closes the socket itself, and the stream does not know: neither recv nor send."""
     opened, theirs = ends
@@ -223,20 +237,13 @@ def test_a_number_that_is_used_again_is_not_touched(ends, io_loop):
     opened.stream._state = None
     sock.close()
     others = socket.socketpair()
-    try:
-        assert others[0].fileno() == number
+    with untouched(others, number):
         others[1].send(FRAME)
         opened._transport._receive()
         with pytest.raises(WebSocketClosedError):
             opened.write_message(b"x")
         assert opened.handler.messages == []
         assert others[0].recv(100) == FRAME
-        others[1].setblocking(False)
-        with pytest.raises(BlockingIOError):
-            others[1].recv(1)
-    finally:
-        for other in others:
-            other.close()
 
 
 # What is called meanwhile: garbage that is collected, a signal's handler, a property.
@@ -271,14 +278,8 @@ def test_what_closes_the_stream_meanwhile(ends, io_loop, begin_with):
     begin_with(close)
     with pytest.raises(WebSocketClosedError):
         opened.write_message(b"secret")
-    try:
-        assert others[0].fileno() == number
-        others[1].setblocking(False)
-        with pytest.raises(BlockingIOError):
-            others[1].recv(1)
-    finally:
-        for other in others:
-            other.close()
+    with untouched(others, number):
+        pass
 
 
 def test_what_writes_meanwhile_comes_first(ends, io_loop, begin_with):
