@@ -8,25 +8,34 @@ import binascii
 import struct
 
 
+XOR = [bytes(bytearray(left ^ right for left in range(256))) for right in range(256)]
+
+
 def raw(text):
     """Return the bytes that a hex string with spaces stands for."""
     return binascii.unhexlify("".join(text.split()).encode("ascii"))
 
 
 def mask(key, data):
-    """Mask by the definition of section 5.3: octet i is XORed with octet i MOD 4 of the key."""
-    key = bytearray(key)
-    return bytes(bytearray(byte ^ key[i % 4] for i, byte in enumerate(bytearray(data))))
+    """Mask or unmask a payload, by the definition of section 5.3 or, a longer one, by tables.
+
+    Octet i is XORed with octet i MOD 4 of the key.
+    """
+    key, octets = bytearray(key), bytearray(data)
+    if len(octets) <= 64:
+        return bytes(bytearray(octet ^ key[i % 4] for i, octet in enumerate(octets)))
+    for i in range(4):
+        octets[i::4] = octets[i::4].translate(XOR[key[i]])
+    return bytes(octets)
 
 
-def frame(first, payload=b"", key=None, mask=mask):
+def frame(first, payload=b"", key=None):
     """Build a frame, right or wrong.
 
     Args:
         first: Its first byte, ``0x81`` for a whole text message.
         payload: bytes.
         key: The masking key; None leaves the frame unmasked, as a server sends it.
-        mask: ``mask(key, payload)``, which masks.
     """
     bit, size = 0x80 if key else 0, len(payload)
     if size < 126:

@@ -15,8 +15,9 @@ import subprocess
 import sys
 import threading
 
+import frame_oracle
 import pytest
-from wire import HANDSHAKE, MASK, accept_value, close_frame, frame, mask_payload, response_head
+from wire import HANDSHAKE, MASK, accept_value, close_frame, frame, response_head
 
 DEADLINE = 60
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A  # first bytes of whole messages
@@ -61,7 +62,7 @@ class Peer(object):
             size, = struct.unpack(form, self.file.read(width))
         key = self.file.read(4) if head[1] & 0x80 else None
         payload = self.file.read(size)
-        return head[0], mask_payload(key, payload) if key else payload
+        return head[0], frame_oracle.mask(key, payload) if key else payload
 
     def receive_close(self):
         """Return the code of the next frame, a close, or ``None`` if it has none."""

@@ -5,7 +5,6 @@ Bytes are written in hex as RFC 6455 writes them: ``h("81 05 48656c6c6f")``.
 from __future__ import absolute_import, division, print_function
 
 import base64
-import binascii
 import collections
 import hashlib
 import socket
@@ -32,22 +31,12 @@ Frame = collections.namedtuple("Frame", "first payload")
 h = frame_oracle.raw
 
 
-def mask_payload(key, data):
-    """Mask or unmask a payload (RFC 6455 section 5.3); longer ones not byte by byte."""
-    if len(data) > 32:
-        number = int(binascii.hexlify(data), 16)
-        pattern = int(binascii.hexlify((key * (len(data) // 4 + 1))[:len(data)]), 16)
-        return binascii.unhexlify(("%0*x" % (2 * len(data), number ^ pattern)).encode("ascii"))
-    pairs = zip(bytearray(data), bytearray(key * (len(data) // 4 + 1)))
-    return bytes(bytearray(a ^ b for a, b in pairs))
-
-
 def frame(first, payload=b"", mask=MASK):
     """Build a frame: ``first`` is its first byte, ``0x81`` a whole text message.
 
     ``mask`` is the masking key; None leaves the frame unmasked, as a server sends it.
     """
-    return frame_oracle.frame(first, payload, mask, mask_payload)
+    return frame_oracle.frame(first, payload, mask)
 
 
 def close_frame(code=None, reason=b"", mask=MASK):
@@ -74,7 +63,7 @@ def parse_frame(data):
         return None
     payload = data[start:start + size]
     if second & 0x80:
-        payload = mask_payload(data[pos:start], payload)
+        payload = frame_oracle.mask(data[pos:start], payload)
     return Frame(first, payload), start + size
 
 
@@ -166,10 +155,12 @@ class RawPeer(object):
     @gen.coroutine
     def read_frame(self):
         """Read a `Frame`; None at the connection's end."""
-        while parse_frame(self.buffer) is None:
+        parsed = parse_frame(self.buffer)
+        while parsed is None:
             if not (yield self._fill()):
                 raise gen.Return(None)
-        result, taken = parse_frame(self.buffer)
+            parsed = parse_frame(self.buffer)
+        result, taken = parsed
         self.buffer = self.buffer[taken:]
         raise gen.Return(result)
 

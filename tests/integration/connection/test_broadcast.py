@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from installed import installed
 from peers import TIMEOUT, Noted, OtherLoop, async_test, until, with_rows
 from tornado import gen
+from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError
 from wire import HANDSHAKE, RawPeer, close_frame
 
@@ -241,6 +242,28 @@ class BroadcastTest(BothRolesCase):
             self.assertEqual((yield reader.read()), b"message %d" % number)
         thread.join()
         self.assertEqual(results, [[closed]] * 10)
+
+    @async_test
+    def test_another_loop_rests_afterwards(self):
+        """C50: a loop of another thread sends it, and has no more to do."""
+        other = OtherLoop(self._app)
+        self.addCleanup(other.stop)
+        path = self.add(type("Handler", (Noted, self.websocket.WebSocketHandler), {}))
+        peer = yield RawPeer.connect(other.port)
+        peer.send_request(path, HANDSHAKE)
+        yield peer.read_head()
+        yield until(lambda: ("open",) in self.notes)
+        added, add_callback = [], other.io_loop.add_callback
+        other.io_loop.add_callback = lambda *args: (added.append(args), add_callback(*args))
+        self.websocket.broadcast([self.handler], "once")
+        self.assertEqual((yield peer.read_frame()).payload, b"once")
+        for _ in range(20):
+            turned = Future()
+            add_callback(self.io_loop.add_callback, turned.set_result, None)
+            yield turned
+        self.assertLess(len(added), 5)
+        del other.io_loop.add_callback
+        peer.close()
 
     def test_mixed(self):
         """C50: whatever the connections are and do between, each sees the same, in order."""

@@ -94,19 +94,6 @@ class ErrorCase(WebSocketCase):
     base = Plain
     words = WORDS
 
-    @classmethod
-    def setUpClass(cls):
-        super(ErrorCase, cls).setUpClass()
-        if hasattr(gc, "freeze"):  # so that collecting takes no long time
-            gc.collect()
-            gc.freeze()
-
-    @classmethod
-    def tearDownClass(cls):
-        if hasattr(gc, "freeze"):
-            gc.unfreeze()
-        super(ErrorCase, cls).tearDownClass()
-
     def setUp(self):
         super(ErrorCase, self).setUp()
         self._app.case_loop = self.io_loop

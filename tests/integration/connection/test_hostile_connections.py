@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.cpython, pytest.mark.asyncio_timers]
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
 CONNECTIONS = 200 * SCALE
 AT_ONCE = 100  # are open at the same time
+SETTLING_TIME = 20  # seconds; as a rule a few turns of the loop are enough
 
 
 class Counting(Noted, websocket.WebSocketHandler):
@@ -152,13 +153,10 @@ class DropTest(WebSocketCase):
         counts = self._app.counts
         self.assertEqual(counts.get("close", 0), counts.get("open", 0))
         self.assertGreaterEqual(counts.get("open", 0), opened)
-        after = leftovers.count()
-        for _ in range(50):
-            yield turns(20)
-            after = leftovers.count()
-            if not leftovers.grown(before, after):
-                break
-        self.assertEqual(leftovers.grown(before, after), {})
+        deadline = self.io_loop.time() + SETTLING_TIME
+        while leftovers.grown(before, leftovers.count()) and self.io_loop.time() < deadline:
+            yield gen.sleep(0.05)
+        self.assertEqual(leftovers.grown(before, leftovers.count()), {})
         self.assertEqual([ref for ref in self._app.case_handlers if ref() is not None], [])
 
     def settled(self, rests):
