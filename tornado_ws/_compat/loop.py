@@ -35,8 +35,12 @@ def call_from_thread(io_loop, function, *args):
     Returns:
         Whether it will, as far as can be told: False if the loop is closed.
     """
+    def call():
+        # Tornado < 4.5 waits for what is in a list that it returns, and so again for that list.
+        function(*args)
+
     try:
-        io_loop.add_callback(function, *args)
+        io_loop.add_callback(call)
     except RuntimeError:
         return False
     return not is_closed(io_loop)
