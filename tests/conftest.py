@@ -57,8 +57,8 @@ for library, files in [
 # How long an example takes says more about the machine than about the code: no deadlines.
 usual = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if sys.version_info < (3, 8):
-    # The last Hypothesis for Python 2 spends minutes on what it remembers of earlier runs; those for
-    # 3.6 and 3.7 find what they remember of tests that passed to be too large.
+    # The last Hypothesis for Python 2 spends minutes on what it remembers of earlier runs. To those
+    # for 3.6 and 3.7 it is too large, also where all tests passed.
     usual["database"] = None
 settings.register_profile("usual", **usual)
 # The same examples in every run: what fails in one can be repeated in the next. There are many
@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="module", autouse=True)
 def short_collections():
-    """Keeps what is there before a module's tests out of the collections of garbage that they make."""
+    """Keeps what was there before a module's tests out of their collections of garbage."""
     gc.collect()
     if hasattr(gc, "freeze"):  # since Python 3.7
         gc.freeze()
