@@ -45,15 +45,13 @@ def class_setting(instance, name):
         name: The name.
     """
     for kind in type(instance).__mro__:
-        found = vars(kind).get(name, _nowhere)
-        if isinstance(found, (property, Setting)):
-            return found.__get__(instance, type(instance))
-        if found is None or isinstance(found, numbers.Real):
-            return found
+        if name in vars(kind):
+            found = vars(kind)[name]
+            if isinstance(found, (property, Setting)):
+                return found.__get__(instance, type(instance))
+            if found is None or isinstance(found, numbers.Real):
+                return found
     return None
-
-
-_nowhere = object()
 
 
 class Semantics(collections.namedtuple("Semantics", [

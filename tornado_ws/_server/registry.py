@@ -99,7 +99,8 @@ def connections_of(application):
     """
     if not isinstance(application, web.Application):
         raise TypeError("a tornado.web.Application is needed, not %r" % (application,))
-    return application.__dict__.setdefault(_NAME, Connections())
+    found = application.__dict__.get(_NAME)
+    return found or application.__dict__.setdefault(_NAME, Connections())
 
 
 def open_connections(application):
