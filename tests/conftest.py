@@ -12,7 +12,7 @@ import platform
 import sys
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 
 if sys.version_info < (3,):
     find_module = pkgutil.find_loader
@@ -117,6 +117,17 @@ def pytest_collection_modifyitems(config, items):
     if os.environ.get("TORNADO_WS_CORE") == "elsewhere" and not named:
         config.hook.pytest_deselected(items=[item for item in items if is_of_core(item)])
         items[:] = [item for item in items if not is_of_core(item)]
+
+
+@settings(max_examples=1, database=None)
+@given(strategies.none())
+def first_test(_):
+    """Lets Hypothesis see who refers to its random numbers, while that is no frozen object."""
+
+
+def pytest_collection_finish():
+    """Runs what has to come before all tests."""
+    first_test()
 
 
 @pytest.fixture(scope="module", autouse=True)
