@@ -7,7 +7,6 @@ from __future__ import absolute_import, division, print_function
 import binascii
 import struct
 
-
 XOR = [bytes(bytearray(left ^ right for left in range(256))) for right in range(256)]
 
 
