@@ -267,7 +267,7 @@ class CancelTest(ClientCase):
             await task
 
     async def wait_shortly(self):
-        await asyncio.wait_for(self.start(connect_timeout=0), 0.05)
+        await asyncio.wait_for(self.start(connect_timeout=0), 0.5)
 
 
 class AwaitTest(ClientCase):
