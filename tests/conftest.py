@@ -133,6 +133,6 @@ def pytest_collection_finish():
 @pytest.fixture(scope="module", autouse=True)
 def short_collections():
     """Keeps what was there before a module's tests out of their collections of garbage."""
-    gc.collect()
     if hasattr(gc, "freeze"):  # since Python 3.7
+        gc.collect()
         gc.freeze()

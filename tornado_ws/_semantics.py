@@ -45,12 +45,13 @@ def class_setting(instance, name):
         name: The name.
     """
     for kind in type(instance).__mro__:
-        if name in vars(kind):
-            found = vars(kind)[name]
-            if isinstance(found, (property, Setting)):
-                return found.__get__(instance, type(instance))
-            if found is None or isinstance(found, numbers.Real):
-                return found
+        if name not in vars(kind):
+            continue
+        found = vars(kind)[name]
+        if isinstance(found, (property, Setting)):
+            return found.__get__(instance, type(instance))
+        if found is None or isinstance(found, numbers.Real):
+            return found
     return None
 
 

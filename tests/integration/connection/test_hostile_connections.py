@@ -154,9 +154,11 @@ class DropTest(WebSocketCase):
         self.assertEqual(counts.get("close", 0), counts.get("open", 0))
         self.assertGreaterEqual(counts.get("open", 0), opened)
         deadline = self.io_loop.time() + SETTLING_TIME
-        while self.left(leftovers, before) and self.io_loop.time() < deadline:
+        left = self.left(leftovers, before)
+        while left and self.io_loop.time() < deadline:
             yield gen.sleep(0.05)
-        self.assertEqual(self.left(leftovers, before), {})
+            left = self.left(leftovers, before)
+        self.assertEqual(left, {})
 
     def left(self, leftovers, before):
         """Return what is more than before, and the handlers that are still there."""
