@@ -3,10 +3,10 @@ from __future__ import absolute_import, division, print_function
 
 from differential_peer import TEXT
 from differential_run import scenario
+from free_port import free_port
 from tornado import gen
 from tornado.httpclient import HTTPRequest
 from tornado.ioloop import IOLoop
-from tornado.testing import bind_unused_port
 
 
 def be_answered(run, *args, **kwargs):
@@ -111,8 +111,7 @@ def client_answered_redirect(run):
 @scenario
 def client_refused(run):
     """C39: a network error."""
-    sock, run.port = bind_unused_port()
-    sock.close()
+    run.port = free_port()
     yield run.outcome("connect", run.ws.websocket_connect(run.url()))
 
 

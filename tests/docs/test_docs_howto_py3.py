@@ -20,12 +20,12 @@ import subprotocols
 import tornado
 from docs_case_py3 import DOCS, DocsCase, async_test, until
 from double_tests import DoubleTest, WrongPeerTest
+from free_port import free_port
 from tornado import gen
 from tornado.escape import json_decode
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
-from tornado.testing import bind_unused_port
 
 from tornado_ws import websocket
 
@@ -296,8 +296,7 @@ class KeepaliveTest(DocsCase):
 @pytest.fixture
 def server():
     """Two processes on one port; yields the process that started them, and the port."""
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     program = os.path.join(DOCS, "howto", "code", "several_processes.py")
     process = subprocess.Popen([sys.executable, program, str(port), "2"],
                                start_new_session=True, stderr=subprocess.PIPE)
@@ -324,8 +323,7 @@ class StartTest(DocsCase):
 @needs_asyncio_run
 def test_it_starts_with_asyncio_run():
     """It listens, and Ctrl-C ends it."""
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     program = os.path.join(DOCS, "howto", "code", "start.py")
     code = "import sys; source = open(sys.argv[1]).read().replace('8888', sys.argv[2]);" \
            "exec(compile(source, 'start.py', 'exec'), {'__name__': '__main__'})"
@@ -388,8 +386,7 @@ def test_several_processes(server):
 @pytest.fixture
 def room():
     """The room in a process of its own; yields the process and its port."""
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, os.path.join(DOCS, "howto", "code", "room.py"), str(port)],
         stdout=subprocess.PIPE)

@@ -11,9 +11,9 @@ import origins
 import pytest
 from behind_proxy_py3 import check_messages, check_pings, check_silence, connect_when_it_listens
 from docs_case_py3 import DOCS, DocsCase, async_test
+from free_port import free_port
 from tornado.escape import json_decode
 from tornado.httpclient import HTTPError, HTTPRequest
-from tornado.testing import bind_unused_port
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 REQUIRED = os.environ.get("TORNADO_WS_REQUIRE_ALL") == "1"
@@ -55,8 +55,7 @@ class NginxCase(DocsCase):
 
     def setUp(self):
         super().setUp()
-        listener, self.port = bind_unused_port()
-        listener.close()
+        self.port = free_port()
         self.directory = tempfile.mkdtemp()
         with open(os.path.join(DOCS, "howto", "nginx.conf")) as file:
             page = file.read()

@@ -19,6 +19,7 @@ import metrics
 import pytest
 import tls
 from docs_case_py3 import DOCS, DocsCase, async_test, until
+from free_port import free_port
 from tornado.httpclient import AsyncHTTPClient
 from tornado.testing import AsyncTestCase, bind_unused_port
 
@@ -311,8 +312,7 @@ class LoopTest(AsyncTestCase):
     @async_test
     async def test_uvloop(self):
         pytest.importorskip("uvloop")
-        listener, port = bind_unused_port()
-        listener.close()
+        port = free_port()
         process = subprocess.Popen([sys.executable, os.path.join(CODE, "loop.py"), str(port)])
         try:
             while True:

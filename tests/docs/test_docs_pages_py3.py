@@ -20,7 +20,7 @@ import pytest
 import tornado
 from babel.messages.pofile import read_po
 from docs_case_py3 import DOCS
-from tornado.testing import bind_unused_port
+from free_port import free_port
 
 import tornado_ws
 from tornado_ws import websocket
@@ -206,8 +206,7 @@ def test_the_readme_is_short_and_its_program_runs():
     text = read(ROOT, "README.rst")
     assert len(text.splitlines()) <= 80
     assert os.path.exists(os.path.join(ROOT, re.search(r"image:: (.*)", text).group(1)))
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     program = re.search(r"code-block:: python\n\n((?:    .*\n|\n)+)", text).group(1)
     program = textwrap.dedent(program).replace("8888", str(port))
     assert subprocess.check_output(

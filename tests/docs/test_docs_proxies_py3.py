@@ -16,6 +16,7 @@ import origins
 import pytest
 from behind_proxy_py3 import check_messages, check_pings, check_silence, connect_when_it_listens
 from docs_case_py3 import DOCS, async_test
+from free_port import free_port
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.testing import AsyncTestCase, bind_unused_port
@@ -44,8 +45,7 @@ class HaproxyCase(AsyncTestCase):
     def setUp(self):
         super().setUp()
         self.ports = self.start_servers()
-        listener, self.port = bind_unused_port()
-        listener.close()
+        self.port = free_port()
         self.directory = tempfile.mkdtemp()
         with open(os.path.join(CODE, "haproxy.cfg")) as file:
             page = file.read()
@@ -169,8 +169,7 @@ class RestartTest(HaproxyCase):
     def start_servers(self):
         self.servers = {}
         for _ in range(2):
-            listener, port = bind_unused_port()
-            listener.close()
+            port = free_port()
             self.start_server(port)
         return list(self.servers)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from docs_case_py3 import DOCS, TIMEOUT
+from free_port import free_port
 from tornado import gen, netutil, tcpserver
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -78,8 +79,7 @@ def start_server(name, port):
 
 
 async def restart():
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     proxy = Proxy()
     listener, proxy_port = bind_unused_port()
     proxy.add_socket(listener)

@@ -14,6 +14,7 @@ import pytest
 import tornado
 from chat_tests import ChatTest
 from docs_case_py3 import DOCS, DocsCase, async_test
+from free_port import free_port
 from tornado import gen
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
@@ -94,8 +95,7 @@ def test_a_port_that_is_in_use(program, tmpdir):
     ("hello.py", "talk to ws://127.0.0.1:%d/chat"), ("chat.py", "open http://127.0.0.1:%d/")])
 def test_server(program, told, tmpdir):
     """A server starts as the page says, takes a connection, and ends quietly with Ctrl-C."""
-    listener, port = bind_unused_port()
-    listener.close()
+    port = free_port()
     process = start(program, port, tmpdir)
     try:
         line = process.stdout.readline()

@@ -12,7 +12,6 @@
 from __future__ import absolute_import, division, print_function
 
 import collections
-import socket
 
 from peers import WebSocketCase, tls_context
 from tornado import gen
@@ -81,15 +80,6 @@ class ClientCase(WebSocketCase):
             raise gen.Return(Refusal(error, rest))
         self.connections.append(connection)
         raise gen.Return(Refusal(None, b""))
-
-
-def refused_port():
-    """Return a port of 127.0.0.1 on which nobody listens."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    port = sock.getsockname()[1]
-    sock.close()
-    return port
 
 
 @gen.coroutine

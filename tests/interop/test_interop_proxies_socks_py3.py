@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 
 import pytest
+from free_port import free_port
 from installed import installed
 from peers import Noted, WebSocketCase, async_test
 from tornado import gen
 from tornado.httpclient import HTTPError
-from tornado.testing import bind_unused_port
 
 from tornado_ws import websocket
 
@@ -40,8 +40,7 @@ class ProxyCase(WebSocketCase):
 
     def setUp(self):
         super().setUp()
-        listener, self.port = bind_unused_port()
-        listener.close()
+        self.port = free_port()
         self.directory = tempfile.mkdtemp()
         self.process = subprocess.Popen(
             self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -96,8 +95,7 @@ class TinyproxyTest(ProxyCase):
 
     @async_test
     async def test_the_server_is_down(self):
-        listener, port = bind_unused_port()
-        listener.close()
+        port = free_port()
         with self.assertRaises(HTTPError) as caught:
             await self.connect_by("http://me:s3cret@127.0.0.1:%d" % self.port, port=port)
         self.assertGreaterEqual(caught.exception.code, 500)
@@ -122,8 +120,7 @@ class MicrosocksTest(ProxyCase):
 
     @async_test
     async def test_the_server_is_down(self):
-        listener, port = bind_unused_port()
-        listener.close()
+        port = free_port()
         with self.assertRaises(OSError) as caught:
             await self.connect_by("socks5://me:s3cret@127.0.0.1:%d" % self.port, port=port)
         self.assertIn("cannot connect", str(caught.exception))

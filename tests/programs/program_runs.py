@@ -99,6 +99,9 @@ def one_at_a_time(name):
 def run_tests(swapped, arguments, where):
     """Run a program's tests in a process of their own.
 
+    The home directory is empty there: a shell that a program starts shall not read what the user
+    has for his.
+
     Args:
         swapped: Whether ``tornado_ws`` stands in for ``tornado.websocket``.
         arguments: A list of arguments for pytest.
@@ -111,7 +114,9 @@ def run_tests(swapped, arguments, where):
         AssertionError: pytest did not get as far as to run tests.
     """
     with temporary_directory() as directory:
-        environment = dict(os.environ, PROGRAM_REPORT=os.path.join(directory, "report.json"))
+        environment = dict(os.environ, PROGRAM_REPORT=os.path.join(directory, "report.json"),
+                           HOME=os.path.join(directory, "home"))
+        os.mkdir(environment["HOME"])
         path = [HERE]
         if not os.environ.get("TORNADO_WS_INSTALLED"):
             path.append(os.path.dirname(OURS))

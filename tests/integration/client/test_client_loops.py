@@ -4,8 +4,9 @@ from __future__ import absolute_import, division, print_function
 import threading
 import warnings
 
+from free_port import free_port
 from peers import async_test, each, until, with_rows
-from raw_server import ClientCase, refused_port
+from raw_server import ClientCase
 from tornado import gen, testing
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -115,7 +116,7 @@ class OtherLoopTest(LoopCase):
         with LoopThread() as other:
             outcome = Outcome()
             websocket.websocket_connect(
-                "ws://127.0.0.1:%d/" % refused_port(), io_loop=other.loop, callback=outcome)
+                "ws://127.0.0.1:%d/" % free_port(), io_loop=other.loop, callback=outcome)
             future, thread, loop = outcome.wait()
             self.assertIs(thread, other)
             self.assertIsInstance(future.exception(), EnvironmentError)

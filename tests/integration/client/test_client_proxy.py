@@ -11,9 +11,10 @@ import tempfile
 import weakref
 
 import pytest
+from free_port import free_port
 from installed import installed
 from peers import async_test, each, tls_context, turns, until, with_rows
-from raw_server import NETWORK_ERRORS, ClientCase, fails, refused_port
+from raw_server import NETWORK_ERRORS, ClientCase, fails
 from silence import SilentResolver
 from tornado import gen, iostream, netutil
 from tornado.httpclient import HTTPError, HTTPRequest
@@ -263,7 +264,7 @@ class TunnelTest(ProxyCase):
     @async_test
     def test_nobody_is_there(self):
         """C59: a proxy that is down is a network error."""
-        error = yield fails(self.start(proxy="http://127.0.0.1:%d" % refused_port()))
+        error = yield fails(self.start(proxy="http://127.0.0.1:%d" % free_port()))
         self.assertIsInstance(error, NETWORK_ERRORS)
 
     @async_test

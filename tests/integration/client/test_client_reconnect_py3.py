@@ -10,9 +10,10 @@ import time
 import warnings
 
 import pytest
+from free_port import free_port
 from installed import installed
 from peers import async_test, each, turns, until, with_rows
-from raw_server import ClientCase, refused_port
+from raw_server import ClientCase
 from tornado import gen, testing
 from tornado.concurrent import Future
 from tornado.httpclient import HTTPError, HTTPRequest, HTTPResponse
@@ -351,7 +352,7 @@ class ReconnectTest(ReconnectCase):
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
-        connections = self.start("ws://127.0.0.1:%d/" % refused_port()).__aiter__()
+        connections = self.start("ws://127.0.0.1:%d/" % free_port()).__aiter__()
         waiting = connections.__anext__()
         session = connections._session
         await until(lambda: session._timer)

@@ -1,8 +1,9 @@
 """What the client does with an answer that is no right opening handshake (C32, C39)."""
 from __future__ import absolute_import, division, print_function
 
+from free_port import free_port
 from peers import async_test, each, with_rows
-from raw_server import NETWORK_ERRORS, ClientCase, fails, refused_port
+from raw_server import NETWORK_ERRORS, ClientCase, fails
 from tornado import gen
 from tornado.httpclient import HTTPError
 from wire import accept_value, frame, response_head
@@ -208,7 +209,7 @@ class NetworkErrorTest(ClientCase):
 
     @async_test
     def test_nobody_listens(self):
-        error = yield fails(self.start("ws://127.0.0.1:%d/" % refused_port()))
+        error = yield fails(self.start("ws://127.0.0.1:%d/" % free_port()))
         self.assertIsInstance(error, NETWORK_ERRORS)
 
     @async_test
