@@ -5,10 +5,13 @@ Warnings are errors: see ``filterwarnings`` in ``setup.cfg``.
 from __future__ import absolute_import, division, print_function
 
 import gc
+import glob
 import importlib
+import io
 import os
 import pkgutil
 import platform
+import re
 import sys
 
 import pytest
@@ -28,6 +31,7 @@ def is_installed(name):
         return False
 
 
+collect_ignore = []
 collect_ignore_glob = []
 if sys.version_info < (3,):
     collect_ignore_glob.append("*_py3.py")
@@ -94,29 +98,30 @@ if os.environ.get("TORNADO_WS_LOOP") == "selector":
     REASONS["prompt_sockets"] = "there a thread waits for the sockets, and tells when it gets to it"
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
-CORE = tuple(os.path.join(TESTS, name, "") for name in ("unit", "property"))
 
 
-def is_of_core(item):
-    """Tells whether a test is one of the core's, and uses nothing of the installed Tornado."""
-    return str(item.fspath).startswith(CORE) and not any(
-        (getattr(thing, "__module__", None) or "").startswith("tornado.")
-        for thing in list(vars(item.module).values()))
+def files_of_core():
+    """Yields the files of the tests that use nothing of the installed Tornado."""
+    for directory in ("unit", "property"):
+        for path in glob.glob(os.path.join(TESTS, directory, "test_*.py")):
+            with io.open(path, encoding="utf-8") as file:
+                if not re.search(r"^(from|import) tornado\b", file.read(), re.M):
+                    yield path
 
 
-def pytest_collection_modifyitems(config, items):
-    """Leaves out the tests of the core where another cell has them; skips what cannot run here.
+def pytest_configure(config):
+    """Leaves out the core's tests where other cells have them, unless the command names any."""
+    named = config.getoption("file_or_dir") or config.getoption("keyword")
+    if os.environ.get("TORNADO_WS_CORE") == "elsewhere" and not named:
+        collect_ignore.extend(files_of_core())
 
-    Tests that the command names run in any case.
-    """
+
+def pytest_collection_modifyitems(items):
+    """Skips what cannot run here."""
     for item in items:
         for mark, reason in REASONS.items():
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
-    named = config.getoption("file_or_dir") or config.getoption("keyword")
-    if os.environ.get("TORNADO_WS_CORE") == "elsewhere" and not named:
-        config.hook.pytest_deselected(items=[item for item in items if is_of_core(item)])
-        items[:] = [item for item in items if not is_of_core(item)]
 
 
 @settings(max_examples=1, database=None)

@@ -1,11 +1,9 @@
 """Ports on which a test starts a server later, or on which nobody listens."""
 from __future__ import absolute_import, division, print_function
 
+import atexit
 import socket
 import sys
-
-_holders = []
-"""Sockets that keep the ports that were given."""
 
 
 def free_port():
@@ -19,7 +17,7 @@ def free_port():
     holder.bind(("127.0.0.1", 0))
     port = holder.getsockname()[1]
     if sys.platform.startswith("linux"):
-        _holders.append(holder)
+        atexit.register(holder.close)
     else:
         holder.close()
     return port

@@ -24,6 +24,11 @@ MASK = b"\x37\xfa\x21\x3d"  # section 5.7
 HANDSHAKE = (("Upgrade", "websocket"), ("Connection", "Upgrade"),
              ("Sec-WebSocket-Key", KEY), ("Sec-WebSocket-Version", "13"))
 
+BYTES = [code for code in range(256)
+         if not (0x30 < code < 0x39 or 0x41 < code < 0x5a or 0x61 < code < 0x7a)
+         and (code < 0xa2 or code in (0xad, 0xc3, 0xe9, 0xff))]
+"""Bytes to try in a header: all, but of the digits, letters and high ones that are alike a few."""
+
 Frame = collections.namedtuple("Frame", "first payload")
 """A frame's first byte, ``0x81`` for a whole text message, and its payload, unmasked."""
 

@@ -135,7 +135,7 @@ class LimitTest(BothRolesCase):
                 self.assertLessEqual(self.end.buffered_amount, LIMIT)
         raise gen.Return(peer)
 
-    @both_roles(("small", 200), ("middle", PIECE), ("large", 200 * 1024))
+    @both_roles(("small", 1000), ("middle", PIECE), ("large", 200 * 1024))
     @async_test
     def test_too_slow(self, side, size):
         """C51: the messages that were begun arrive, whole and in order, and 1008 follows them.

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.cpython
 SCALE = int(os.environ.get("TORNADO_WS_SCALE", 1))
 LIMIT = 1 << 20
 CHUNK = 256 * 1024  # the most bytes of one read
-FRAGMENTS = 50000 * SCALE
+FRAGMENTS = 25000 * SCALE
 OWN = 400 * 1024    # for zlib's state, the test, the loop, the socket's own read
 
 DEFLATE = (("Sec-WebSocket-Extensions", "permessage-deflate"),)
@@ -273,7 +273,7 @@ class FloodTest(MemoryCase):
     def test_pings_of_a_peer_that_never_reads(self):
         """C23: one pong is kept, so memory is flat; the flood itself is worked off."""
         peer = yield self.open_bare(receive_buffer=4096)
-        count = 30000 * SCALE
+        count = 10000 * SCALE
         pings = frame(0x89, b"p" * 125) * 100
         self.start_measuring()
         sent = peer.send(pings, count // 100)
@@ -285,7 +285,7 @@ class FloodTest(MemoryCase):
     def test_unasked_pongs(self):
         """C23: pongs that nobody asked for are told of and forgotten."""
         peer = yield self.open_bare()
-        count = 30000 * SCALE
+        count = 10000 * SCALE
         self.start_measuring()
         yield peer.send(frame(0x8a, b"p" * 125) * 100, count // 100)
         yield until(lambda: self._app.pings == count)
