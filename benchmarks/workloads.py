@@ -139,6 +139,16 @@ WORKLOADS += [
     for n in (1, 10, 100, 1000, 5000)
 ]
 WORKLOADS += [
+    Workload("%s%s_%s" % (mode, "_deflate" if flags else "", name),
+             "%d B to each of %d clients%s%s" % (
+                 size, conns, ", compressed" if flags else "",
+                 ", by broadcast" if "broadcast" in mode else ""),
+             mode=mode, size=size, cycle=16, conns=conns,
+             flags=("text", "fanout") + flags, extra=True)
+    for name, size, conns in (("4000", RECORD, 4000), ("4k", 4 * KIB, 500))
+    for flags in ((), ("deflate",)) for mode in ("fanout", "fanout_broadcast")
+]
+WORKLOADS += [
     Workload("bytes_%d" % (n * KIB), "%d KiB ping-pong" % n, size=n * KIB, cycle=1, extra=True)
     for n in (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 ]

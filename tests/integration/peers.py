@@ -265,9 +265,9 @@ class WebSocketCase(testing.AsyncHTTPTestCase):
         return path
 
     @gen.coroutine
-    def connect_raw(self, **kwargs):
+    def connect_raw(self, port=None, **kwargs):
         """Connect a `RawPeer` to the server; arguments as in ``RawPeer.connect``."""
-        peer = yield RawPeer.connect(self.get_http_port(), self.tls, **kwargs)
+        peer = yield RawPeer.connect(port or self.get_http_port(), self.tls, **kwargs)
         self._closing.append(peer)
         raise gen.Return(peer)
 

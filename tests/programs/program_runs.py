@@ -126,6 +126,8 @@ def run_tests(swapped, arguments, where):
         status, output = timed_process.run(
             command + OPTIONS + arguments, TIME_LIMIT, cwd=where, env=environment)
         assert status in (0, 1), "exit status %d\n%s" % (status, output)
+        missing = {"junit.xml", "report.json"}.difference(os.listdir(directory))
+        assert not missing, "without %s\n%s" % (sorted(missing), output)
         return Run(directory, output)
 
 

@@ -13,7 +13,7 @@ from peers import TIMEOUT, Noted, OtherLoop, async_test, until, with_rows
 from tornado import gen
 from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError
-from wire import HANDSHAKE, RawPeer, close_frame
+from wire import close_frame
 
 PLAIN, COMPRESSED, BINARY = 0x81, 0xC1, 0x82
 OFFER = "permessage-deflate; server_max_window_bits=%d"
@@ -248,10 +248,8 @@ class BroadcastTest(BothRolesCase):
         """C50: a loop of another thread sends it, and has no more to do."""
         other = OtherLoop(self._app)
         self.addCleanup(other.stop)
-        path = self.add(type("Handler", (Noted, self.websocket.WebSocketHandler), {}))
-        peer = yield RawPeer.connect(other.port)
-        peer.send_request(path, HANDSHAKE)
-        yield peer.read_head()
+        handler = type("Handler", (Noted, self.websocket.WebSocketHandler), {})
+        peer = yield self.open_raw(handler, port=other.port)
         yield until(lambda: ("open",) in self.notes)
         added, add_callback = [], other.io_loop.add_callback
         other.io_loop.add_callback = lambda *args: (added.append(args), add_callback(*args))
@@ -284,10 +282,9 @@ class BroadcastTest(BothRolesCase):
             @gen.coroutine
             def run():
                 for kind, is_elsewhere in members:
-                    peer = yield RawPeer.connect(ports[is_elsewhere])
                     headers = [("Sec-WebSocket-Extensions", kind[0])] if kind[0] else []
-                    peer.send_request(paths[str(kind)], HANDSHAKE + tuple(headers))
-                    yield peer.read_head()
+                    peer = yield self.open_raw(
+                        paths[str(kind)], headers, port=ports[is_elsewhere])
                     yield until(lambda: ("open",) in self.notes)
                     del self.notes[:]
                     mixture.add(self.handler, is_elsewhere, Inflater(peer, kind[0] != NO_TAKEOVER))

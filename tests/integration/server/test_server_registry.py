@@ -10,7 +10,7 @@ from installed import installed
 from peers import Noted, OtherLoop, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen
 from tornado.concurrent import Future
-from wire import HANDSHAKE, RawPeer, close_frame, frame
+from wire import close_frame, frame
 
 from tornado_ws import websocket
 
@@ -229,10 +229,7 @@ class CloseAllTest(WebSocketCase):
         yield self.open_many(1)
         other = OtherLoop(self._app)
         self.addCleanup(other.stop)
-        stranger = yield RawPeer.connect(other.port)
-        self._closing.append(stranger)
-        stranger.send_request("/1", HANDSHAKE)
-        yield stranger.read_head()
+        stranger = yield self.open_raw("/1", port=other.port)
         yield until(lambda: len(websocket.open_connections(self._app)) == 2)
         own = self._closing[0]
         future = self.websocket.close_all_connections(self._app, timeout=30)
@@ -247,10 +244,7 @@ class CloseAllTest(WebSocketCase):
         """C55: its loop cannot be made to run; the Future does not wait for ever."""
         other = OtherLoop(self.add_and_return_app())
         self.addCleanup(other.stop)
-        stranger = yield RawPeer.connect(other.port)
-        self._closing.append(stranger)
-        stranger.send_request("/1", HANDSHAKE)
-        yield stranger.read_head()
+        yield self.open_raw("/1", port=other.port)
         yield until(lambda: websocket.open_connections(self._app))
         block = threading.Event()
         self.addCleanup(block.set)
