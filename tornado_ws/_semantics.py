@@ -44,6 +44,9 @@ def class_setting(instance, name):
         instance: The object.
         name: The name.
     """
+    of_class = getattr(type(instance), name, None)
+    if type(of_class) is Setting:  # the usual one: nobody has overridden it
+        return of_class.__get__(instance)
     for kind in type(instance).__mro__:
         if name not in vars(kind):
             continue

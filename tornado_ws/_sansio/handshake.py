@@ -11,7 +11,7 @@ import hashlib
 import re
 
 from tornado_ws._sansio.errors import HandshakeError
-from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, is_token, parse_extensions, split_list
+from tornado_ws._sansio.headers import PERMESSAGE_DEFLATE, TOKEN_CHARS, parse_extensions, split_list
 
 SERVER_VERSIONS = ("13", "8", "7")
 CLIENT_VERSION = "13"
@@ -31,6 +31,7 @@ _ORIGIN = re.compile(r"[A-Za-z][0-9A-Za-z+.-]*://(%s)(?:[/?#][!-~]*)?\Z" % _AUTH
 # What the other side reads as one element of a comma list (RFC 7230 section 7).
 _OFFER = re.compile(r"[!-+\--~](?:[ -+\--~]*[!-+\--~])?\Z")
 
+_FIELD_NAME = re.compile(TOKEN_CHARS.encode("ascii") + br"\Z")
 _CONTROLS = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED_LENGTH = 40
 
@@ -235,9 +236,10 @@ def encode_response(headers_items):
     lines = [b"HTTP/1.1 101 Switching Protocols"]
     for name, value in headers_items:
         name, value = _encode_text(name), _encode_text(value)
-        if not is_token(name.decode("latin-1")) or _CONTROLS.search(value):
-            raise ValueError("illegal character in header: %r" % (name + b": " + value,))
-        lines.append(name + b": " + value)
+        line = name + b": " + value
+        if not _FIELD_NAME.match(name) or _CONTROLS.search(value):
+            raise ValueError("illegal character in header: %r" % (line,))
+        lines.append(line)
     return b"\r\n".join(lines + [b"", b""])
 
 

@@ -11,15 +11,15 @@ from tornado_ws._sansio.errors import HandshakeError
 
 PERMESSAGE_DEFLATE = "permessage-deflate"
 
-_TOKEN_CHARS = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
-_TOKEN = re.compile(_TOKEN_CHARS + r"\Z")
+TOKEN_CHARS = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+_TOKEN = re.compile(TOKEN_CHARS + r"\Z")
 
 _GAP = re.compile(r"[ \t,]*")
-_NAME = re.compile(r"(%s)[ \t]*" % _TOKEN_CHARS)
+_NAME = re.compile(r"(%s)[ \t]*" % TOKEN_CHARS)
 # extension-param = token [ "=" (token | quoted-string) ]
 _PARAM = re.compile(
     r""";[ \t]*(%s)[ \t]*(?:=[ \t]*(?:(%s)|"([^"\\]*(?:\\.[^"\\]*)*)")[ \t]*)?"""
-    % (_TOKEN_CHARS, _TOKEN_CHARS),
+    % (TOKEN_CHARS, TOKEN_CHARS),
     re.DOTALL,
 )
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
