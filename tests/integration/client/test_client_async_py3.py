@@ -8,6 +8,7 @@ from peers import async_test, each, turns, until, with_rows
 from raw_server import ClientCase
 from tornado import gen, locks
 from tornado.concurrent import Future
+from tornado.netutil import BlockingResolver
 from wire import close_frame, frame
 
 from tornado_ws.websocket import WebSocketClosedError
@@ -239,7 +240,8 @@ class CancelTest(ClientCase):
     @async_test
     async def test_cancelling_the_connect_closes_the_socket(self, count):
         """C39: nothing is left of an attempt that nobody waits for."""
-        future = self.start(connect_timeout=0)
+        # A resolver with threads may answer when the loop is closed.
+        future = self.start(connect_timeout=0, resolver=BlockingResolver())
         accepted = self.server.accept()
         await turns(count)
         future.cancel()
