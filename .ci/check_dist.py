@@ -27,6 +27,10 @@ SDIST_FILES = [
     "tox.ini",
 ]
 
+#: What others may be writing in the checkout.
+OTHERS = [".git", ".tox", ".venv", ".coverage*", "__pycache__", "_build", "build", "dist",
+          "*.egg-info"]
+
 USE = """
 import sys
 import tornado_ws.websocket
@@ -55,7 +59,10 @@ def with_extension(wanted, **variables):
 
 def build(directory):
     """Builds all, has twine check them, and returns the path of the sdist."""
-    run(sys.executable, "-m", "build", "--outdir", directory, ".", env=with_extension("0"))
+    # In a copy: others may be building or testing in the checkout.
+    source = os.path.join(directory, "source")
+    shutil.copytree(".", source, ignore=shutil.ignore_patterns(*OTHERS))
+    run(sys.executable, "-m", "build", "--outdir", directory, source, env=with_extension("0"))
     sdist, = glob.glob(os.path.join(directory, "*.tar.gz"))
     pure, = glob.glob(os.path.join(directory, "*-py2.py3-none-any.whl"))
     local = os.path.join(directory, "local")
