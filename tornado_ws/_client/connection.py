@@ -23,7 +23,8 @@ from tornado_ws._semantics import TORNADO_4_3
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 CONNECT_TURNS = 3  # of the loop, after which whoever waited for the connection has been told
-READS_IN_A_ROW = 32  # that are done at once
+READS_IN_A_ROW = 64  # that are done at once
+READ_ON_COUNT = 64   # messages that may wait when reading, which had paused, goes on
 
 
 class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection):
@@ -252,10 +253,10 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
 
     def _ws_take(self):
         """Take the next message out of the queue."""
-        message = self._ws_queue.popleft()
-        delivery = self._ws_delivery
+        queue, delivery = self._ws_queue, self._ws_delivery
+        message = queue.popleft()
         delivery.unread_bytes -= len(message)
-        if delivery.attention:
+        if delivery.attention and len(queue) <= READ_ON_COUNT:
             delivery.go_on()
         return message
 
@@ -283,13 +284,12 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
             self._ws_closed = True
             self._ws_feed()
             return None
-        waiters = self._ws_waiters
-        while waiters and not self._ws_queue:
+        waiters, queue, delivery = self._ws_waiters, self._ws_queue, self._ws_delivery
+        while waiters and not queue:
             future, _ = waiters.popleft()
             if not future.done():  # else it was cancelled
                 future.set_result(message)
                 return None
-        queue, delivery = self._ws_queue, self._ws_delivery
         if len(queue) >= READ_AHEAD_COUNT or delivery.unread_bytes >= READ_AHEAD_BYTES:
             delivery.attention = True
             if delivery.drops():

@@ -69,13 +69,13 @@ class BoundsTest(ClientCase):
         conn, peer = yield self.open()
         peer.send(*[frame(0x81, b"%d" % i, None) for i in range(100)])
         yield until(lambda: len(conn.read_queue) == 100)
-        futures = [conn.read_message() for _ in range(40)]
+        futures = [conn.read_message() for _ in range(80)]
         self.assertEqual([future.done() for future in futures],
                          [True] * _connection.READS_IN_A_ROW
-                         + [False] * (40 - _connection.READS_IN_A_ROW))
+                         + [False] * (80 - _connection.READS_IN_A_ROW))
         got = yield futures
-        self.assertEqual(got, [u"%d" % i for i in range(40)])
-        for i in range(40, 100):
+        self.assertEqual(got, [u"%d" % i for i in range(80)])
+        for i in range(80, 100):
             self.assertEqual((yield conn.read_message()), u"%d" % i)
 
     @async_test
