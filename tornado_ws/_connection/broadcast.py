@@ -44,24 +44,36 @@ def broadcast(connections, message, binary=False, skip_above=None):
     """
     check_limits(skip_above=skip_above)
     shared = _Shared(*encode_message(message, binary))
-    here, there, missed = [], {}, []
-    thread = current_thread()
+    connections = list(connections)
     for connection in connections:
         if not isinstance(connection, Additions):
             raise TypeError("broadcast takes handlers and client connections, not %r"
                             % (connection,))
+    there, missed = {}, []
+    shared.send(_of_this_thread(connections, there, missed), skip_above, missed)
+    for io_loop, members in there.items():
+        if not loop.call_from_thread(io_loop, shared.send_there, members, skip_above):
+            missed.extend(members)
+    return missed
+
+
+def _of_this_thread(connections, there, missed):
+    """Sort connections while they are looked at; yield those to send to with their protocols.
+
+    Args:
+        connections: An iterable.
+        there: A dict, to which those of other threads are added: a list for each loop.
+        missed: A list, to which those are added that are closed.
+    """
+    thread = current_thread()
+    for connection in connections:
         protocol = connection._ws_protocol
         if protocol is None or protocol.server_terminated or protocol.client_terminated:
             missed.append(connection)
         elif protocol.thread._thread_id != thread and protocol._callbacks.is_elsewhere():
-            there.setdefault(protocol.io_loop, []).append((connection, protocol))
+            there.setdefault(protocol.io_loop, []).append(connection)
         else:
-            here.append((connection, protocol))
-    for io_loop, members in there.items():
-        if not loop.call_from_thread(io_loop, shared.send, members, skip_above):
-            missed.extend(connection for connection, _ in members)
-    missed.extend(shared.send(here, skip_above))
-    return missed
+            yield connection, protocol
 
 
 @_straight.before("write_frame")
@@ -96,61 +108,61 @@ class _Shared(object):
         self._payload = payload
         self._plain = None
 
-    def send(self, members, skip_above):
+    def send(self, members, skip_above, missed):
         """Send it to connections of this thread's loop.
 
-        Args:
-            members: Pairs of a connection and its protocol.
-            skip_above: As of `broadcast`.
+        Each is looked at and sent to before the next: thousands do not fit into a processor's
+        cache, to be met there again.
 
-        Returns:
-            A list of the connections that did not get it.
+        Args:
+            members: Pairs of a connection and its protocol, an iterable.
+            skip_above: As of `broadcast`.
+            missed: A list, to which the connections are added that did not get it.
         """
-        size, missed, plain, groups = len(self._payload), [], [], {}
+        size, groups = len(self._payload), {}
         for member in members:
             connection, protocol = member
             core = protocol._core
             compressor = core._compressor
-            if (protocol.server_terminated or protocol.client_terminated
-                    or skip_above is not None
-                    and protocol._transport.buffered_amount() > skip_above):
+            if skip_above is not None and protocol._transport.buffered_amount() > skip_above:
                 missed.append(connection)
             elif protocol.mask_outgoing:
                 self._send_own(member, None, missed)
             elif compressor is None or size < core._min_size:
-                plain.append(member)
+                if self._plain is None:
+                    self._plain = encode_frame(FIN | self._opcode, self._payload)
+                self._send_frame(self._plain, member, missed)
             elif compressor.is_behind(core.messages_out):
                 self._send_own(member, compressor, missed)
             else:
                 groups.setdefault(compressor.shape, []).append(member)
-        if plain:
-            if self._plain is None:
-                self._plain = encode_frame(FIN | self._opcode, self._payload)
-            self._send_frame(self._plain, plain, missed)
         for group in groups.values():
             self._send_compressed(group, missed)
-        return missed
+
+    def send_there(self, connections, skip_above):
+        """Send it to connections of the loop that runs this; nobody is told who did not get it."""
+        self.send(_of_this_thread(connections, {}, []), skip_above, [])
 
     def _send_compressed(self, members, missed):
         compressors = [protocol._core._compressor for _, protocol in members]
         apart = compressors[0].apart(min(compressor.window_bits for compressor in compressors))
         payload = apart.compress(self._payload)
-        self._send_frame(encode_frame(FIN | RSV1 | self._opcode, payload), members, missed)
-        for (_, protocol), compressor in zip(members, compressors):
+        frame = encode_frame(FIN | RSV1 | self._opcode, payload)
+        for member, compressor in zip(members, compressors):
+            self._send_frame(frame, member, missed)
             compressor.start_anew()
 
-    def _send_frame(self, frame, members, missed):
-        size = len(self._payload)
-        for connection, protocol in members:
-            try:
-                write_frame(protocol, frame, size)
-            except WebSocketClosedError as error:
-                if isinstance(error, StreamBufferFullError):
-                    protocol._on_full(error)
-                missed.append(connection)
-            except Exception as error:  # StreamBufferFullError, MemoryError, ...
-                protocol._abort(error)
-                missed.append(connection)
+    def _send_frame(self, frame, member, missed):
+        connection, protocol = member
+        try:
+            write_frame(protocol, frame, len(self._payload))
+        except WebSocketClosedError as error:
+            if isinstance(error, StreamBufferFullError):
+                protocol._on_full(error)
+            missed.append(connection)
+        except Exception as error:  # StreamBufferFullError, MemoryError, ...
+            protocol._abort(error)
+            missed.append(connection)
 
     def _send_own(self, member, compressor, missed):
         connection, protocol = member
