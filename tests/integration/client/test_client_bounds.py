@@ -3,7 +3,7 @@ from __future__ import absolute_import, division, print_function
 
 import sys
 
-from peers import async_test, each, until, with_rows
+from peers import async_test, each, turns, until, with_rows
 from raw_server import ClientCase, settled
 from tornado import gen
 from wire import close_frame, frame
@@ -62,6 +62,20 @@ class BoundsTest(ClientCase):
         for _ in range(20):
             self.assertEqual(len((yield conn.read_message())), 300000)
         yield writing
+
+    @async_test
+    def test_c42_reading_goes_on_when_little_waits(self):
+        """C42: not with each message that is taken out of a full queue."""
+        conn, peer = yield self.open()
+        peer.send(TEXT * 1000)
+        waiting = yield settled(lambda: len(conn.read_queue))
+        self.assertGreaterEqual(waiting, _delivery.READ_AHEAD_COUNT)
+        for _ in range(10):
+            yield conn.read_message()
+        yield turns(10)
+        self.assertEqual(len(conn.read_queue), waiting - 10)
+        for _ in range(990):
+            yield conn.read_message()
 
     @async_test
     def test_c42_done_futures_in_a_row(self):
