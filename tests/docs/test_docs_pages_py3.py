@@ -182,7 +182,7 @@ def test_the_workloads_of_the_figures_are_explained():
         [sys.executable, "-c", program], cwd=ROOT, universal_newlines=True)))
     assert explained == {name: about[name].replace(" us ", " \u00b5s ") for name in explained}
     shown = set(re.findall(r"\* - ``(\w+)``", read(DOCS, "performance.rst")))
-    series = re.compile("conns_|bytes_|turn_|tls_|send_each|send_turns|answer_|fanout.*_4")
+    series = re.compile("conns_|bytes_|turn_|tls_|send_each|send_turns|answer_")
     assert {name for name in shown & set(about) if not series.match(name)} <= set(explained)
 
 
