@@ -489,7 +489,11 @@ class Delivery(_straight.Delivery):
             self._let_go()
 
     def _let_go(self):
-        """Let go of the application, once the errors of all its callbacks have been seen."""
+        """Let go of the application, once the errors of all its callbacks have been seen.
+
+        And of the protocol, which refers to this: the connection is no cycle then.
+        """
         if self.state == TOLD and not self._pending and not self._controls:
             self._callbacks.forget()
             self._handler = self._protocol.handler = None
+            self._protocol = None
