@@ -206,8 +206,8 @@ def test_the_same_core(data, role, limit):
             getattr(cores[1], name) for name in COUNTERS]
 
 
-@given(roles, st.sampled_from([1, 2]), st.one_of(
-    frame_payloads, st.sampled_from([b"x" * size for size in (125, 126, 65535, 65536, 140000)])))
+@given(roles, st.sampled_from([1, 2]), st.one_of(frame_payloads, st.sampled_from(
+    [b"x" * size for size in (125, 126, 65535, 65536, 65537, 140000)])))
 def test_the_same_frames(role, opcode, payload):
     cores = [way.core.Connection(role == "client", urandom=fixed_random) for way in (PYTHON, C)]
     frames = [core.send_message(opcode, payload) for core in cores for _ in range(2)]
@@ -224,7 +224,7 @@ def test_the_same_mask(key, data):
 
 def test_a_text_is_decoded_as_the_core_decodes_it():
     """Whatever the length: on the stack or not, and what is no UTF-8 is left to Python."""
-    for size in (0, 1, 7, 8, 1023, 1024, 1025, 65535):
+    for size in (0, 1, 7, 8, 1023, 1024, 1025, 65535, 65536):
         for text in (u"x" * size, (u"\u20ac" * size)[:size // 3]):
             data = frame(0x81, utf8.encode(text), b"mask")
             assert connect("server").receive_message(data) == text

@@ -27,14 +27,20 @@ def assert_left_alone(connection, data):
     assert state(connection) == before
 
 
-def with_length_16(role, length, payload, first=0x82):
-    """Build a frame whose header says, in 16 bits, what it is told to."""
-    head = bytes(bytearray([first, 0xfe if role == "server" else 0x7e]))
-    return head + struct.pack("!H", length) + (b"\0" * 4 if role == "server" else b"") + payload
+def told(events):
+    return [(opcode, getattr(payload, "close_code", payload)) for opcode, payload in events]
+
+
+def with_length(bits, role, length, payload, first=0x82):
+    """Build a frame whose header says, in 16 or 64 bits, what it is told to."""
+    second = {16: 0x7e, 64: 0x7f}[bits] | (0x80 if role == "server" else 0)
+    head = bytes(bytearray([first, second])) + struct.pack("!H" if bits == 16 else "!Q", length)
+    return head + (b"\0" * 4 if role == "server" else b"") + payload
 
 
 @EACH_ROLE
-@pytest.mark.parametrize("size", [0, 1, 2, 5, 124, 125, 126, 127, 128, 255, 256, 1000, 65535])
+@pytest.mark.parametrize("size", [
+    0, 1, 2, 5, 124, 125, 126, 127, 128, 255, 256, 1000, 65535, 65536])
 def test_one_message_is_taken(role, size):
     """C18, C62: as `receive_data` takes it; text and binary, again and again."""
     connection, other = connect(role), connect(role)
@@ -50,26 +56,37 @@ def test_one_message_is_taken(role, size):
 
 
 @EACH_ROLE
-@pytest.mark.parametrize("length", [0, 1, 123, 124, 125])
+@pytest.mark.parametrize("bits, length", [
+    (16, 0), (16, 1), (16, 123), (16, 124), (16, 125),
+    (64, 0), (64, 1), (64, 119), (64, 125), (64, 126), (64, 127), (64, 65534), (64, 65535)])
 @pytest.mark.parametrize("first", [0x81, 0x82])
-def test_a_length_that_is_not_minimal_is_refused_in_a_read_of_one_frame(role, length, first):
+def test_a_length_that_is_not_minimal_is_refused_in_a_read_of_one_frame(role, bits, length, first):
     """C29, section 5.2: "the minimal number of bytes MUST be used to encode the length".
 
     Reads of exactly 132 and 133 bytes at a server, of 128 and 129 at a client, are among them:
     as long as a frame of 126 or 127 bytes whose header had no length of its own.
     """
-    data = with_length_16(role, length, b"x" * length, first)
+    data = with_length(bits, role, length, b"x" * length, first)
     connection = connect(role)
     assert_left_alone(connection, data)
     assert close_code_of(receive(connection, data)) == 1002
 
 
 @EACH_ROLE
-@pytest.mark.parametrize("claimed, size", [
-    (126, 125), (126, 127), (126, 0), (200, 199), (200, 201), (65535, 65534), (0, 126), (125, 126),
-    (0, 200), (258, 2), (126, 252)])
-def test_a_length_that_is_not_that_of_the_read_is_left_alone(role, claimed, size):
-    assert_left_alone(connect(role), with_length_16(role, claimed, b"x" * size))
+@pytest.mark.parametrize("bits, claimed, size", [
+    (16, 126, 125), (16, 126, 127), (16, 126, 0), (16, 200, 199), (16, 200, 201),
+    (16, 65535, 65534), (16, 0, 126), (16, 125, 126), (16, 0, 200), (16, 258, 2), (16, 126, 252),
+    (64, 65536, 65535), (64, 65536, 65537), (64, 65536, 0), (64, 0, 65536), (64, 65535, 65536),
+    (64, 65537, 65536), (64, (1 << 63) + 65536, 65536), (64, (1 << 64) - 1, 65536),
+    (64, (1 << 32) + 65536, 65536)])
+def test_a_length_that_is_not_that_of_the_read_is_left_alone(role, bits, claimed, size):
+    """C29: also in a batch, where the long way takes over from there."""
+    data = with_length(bits, role, claimed, b"x" * size)
+    assert_left_alone(connect(role), data)
+    batch, pieces = connect(role), connect(role)
+    parts = byte_by_byte(data[:14]) + [data[14:]]
+    assert told(receive(batch, frame_for(role, 0x82, b"Hello") + data)) == (
+        [(OP_BINARY, b"Hello")] + told(receive_parts(pieces, parts)))
 
 
 @EACH_ROLE
@@ -97,7 +114,7 @@ def test_less_or_more_than_a_message_is_left_alone(role, size):
     for other in byte_by_byte(data) + [b"", data[:-1], data + b"\x82", data * 2, data[1:]]:
         if other != data:
             assert_left_alone(connect(role), other)
-    assert_left_alone(connect(role), frame_for(role, 0x82, b"x" * 65536))
+    assert_left_alone(connect(role), frame_for(role, 0x82, b"x" * 65537))
 
 
 @EACH_ROLE
@@ -124,7 +141,7 @@ def test_wrong_masking_is_left_alone(role):
 
 
 @EACH_ROLE
-@pytest.mark.parametrize("limit", [0, 1, 124, 125, 126, 127, 1000, 65534])
+@pytest.mark.parametrize("limit", [0, 1, 124, 125, 126, 127, 1000, 65534, 65535])
 def test_a_message_over_the_limit_is_left_alone(role, limit):
     """C36: also when the limit is set later."""
     connection, later = connect(role, limit), connect(role)

@@ -170,20 +170,21 @@ def test_lengths_that_are_not_minimal_or_too_large_are_refused(text):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("deflate", [False, True])
 def test_the_table_of_straight_frames_is_what_the_header_says(masked, deflate):
-    """The straight path takes unfragmented text and binary of up to 65535 bytes, nothing else."""
+    """The straight path takes unfragmented text and binary frames, nothing else."""
     heads = frames.straight_heads(masked, deflate)
     firsts = (0x81, 0x82, 0xc1, 0xc2) if deflate else (0x81, 0x82)
     assert sorted(heads) == sorted(
         bytes(bytearray([first, second])) for first in firsts for second in range(256)
-        if second & 0x7f <= 126 and bool(second & 0x80) == masked)
+        if bool(second & 0x80) == masked)
     for head, (opcode, length, stride, unpack, unpack_run) in heads.items():
-        rest = b"" if length < 126 else b"\x01\x02"
+        rest = {126: b"\x01\x02", 65536: b"\0" * 5 + b"\x01\x02\x03"}.get(length, b"")
         header = frames.parse_header(b"??" + head + rest + MASK, 2, masked, deflate)
         assert header.first == 0x80 | opcode
         key = (MASK,) if masked else ()
-        if length == 126:
-            assert (stride, header.length) == (header.start - 2, 0x0102)
-            assert unpack(b"??" + head + rest + MASK, 2) == (0x0102,) + key
+        if rest:
+            told = 0x0102 if length == 126 else 0x010203
+            assert (stride, header.length) == (header.start - 2, told)
+            assert unpack(b"??" + head + rest + MASK, 2) == (header.length,) + key
             assert unpack_run is None
         else:
             assert (length, stride) == (header.length, header.start - 2 + length)

@@ -52,6 +52,7 @@ MAX_CONTROL_PAYLOAD = 125
 LENGTH_16 = 126
 LENGTH_64 = 127
 MAX_LENGTH_16 = 0xFFFF
+MAX_STRAIGHT = 64 * 1024  # the longest payload on the straight path: one that a read holds
 KEY_SIZE = 4
 # RFC 6455 section 5.2: "the most significant bit MUST be 0".
 MAX_LENGTH_64 = 0x7FFFFFFFFFFFFFFF
@@ -92,12 +93,12 @@ def straight_heads(masked, deflate=False):
 
     Returns:
         A dict from the two bytes to ``(opcode, length, stride, unpack, unpack_run)``, for
-        unfragmented text and binary frames of up to 65535 bytes without a reserved bit but RSV1,
-        which stands in the opcode if it is set: such frames are not part of a run. For 0 to
-        125 bytes the stride is the size of the whole frame, ``unpack(data, pos)`` gives its key,
-        where it has one, and payload, and ``unpack_run(data)`` iterates over those of equally
-        long frames; it is None on Python 2. For more the length is 126, the stride is the size
-        of the header, and unpack gives the payload's length, and the key.
+        unfragmented text and binary frames without a reserved bit but RSV1, which stands in the
+        opcode if it is set: such frames are not part of a run. For 0 to 125 bytes the stride is
+        the size of the whole frame, ``unpack(data, pos)`` gives its key, where it has one, and
+        payload, and ``unpack_run(data)`` iterates over those of equally long frames; it is None
+        on Python 2. For more the length is the least that such a header may tell, the stride is
+        the size of the header, and unpack gives the payload's length, and the key.
     """
     mask_bit, key = (MASK_BIT, "%ds" % KEY_SIZE) if masked else (0, "")
     heads = {}
@@ -107,9 +108,11 @@ def straight_heads(masked, deflate=False):
             heads[_byte(FIN | opcode) + _byte(mask_bit | length)] = (
                 opcode, length, frame.size, frame.unpack_from,
                 None if opcode & RSV1 else getattr(frame, "iter_unpack", None))
-        header = struct.Struct("!2xH" + key)
-        heads[_byte(FIN | opcode) + _byte(mask_bit | LENGTH_16)] = (
-            opcode, LENGTH_16, header.size, header.unpack_from, None)
+        for code, field, least in ((LENGTH_16, "H", LENGTH_16),
+                                   (LENGTH_64, "Q", MAX_LENGTH_16 + 1)):
+            header = struct.Struct("!2x" + field + key)
+            heads[_byte(FIN | opcode) + _byte(mask_bit | code)] = (
+                opcode, least, header.size, header.unpack_from, None)
     return heads
 
 
@@ -121,14 +124,14 @@ def single_heads(masked):
 
     Returns:
         A dict from the two bytes to ``(length, start, unpack, is_text)``, for unfragmented text
-        and binary frames of up to 65535 bytes without a reserved bit: the payload's length, where
-        the payload starts (behind the masking key), and None. For more than 125 bytes the length
-        is None, and ``unpack(data)[0]`` is what the header says.
+        and binary frames without a reserved bit: the payload's length, where the payload starts
+        (behind the masking key), and None. For more than 125 bytes the length is the least that
+        such a header may tell, and ``unpack(data)[0]`` is what it tells.
     """
     heads = {}
     for head, (opcode, length, stride, unpack, _) in straight_heads(masked).items():
-        if length == LENGTH_16:
-            heads[head] = None, stride, unpack, opcode == OP_TEXT
+        if length >= LENGTH_16:
+            heads[head] = length, stride, unpack, opcode == OP_TEXT
         else:
             heads[head] = length, stride - length, None, opcode == OP_TEXT
     return heads

@@ -18,7 +18,7 @@ from itertools import chain, repeat, starmap
 
 from tornado_ws import _straight
 from tornado_ws._sansio import utf8
-from tornado_ws._sansio.frames import (KEY_SIZE, LENGTH_16, MAX_LENGTH_16, OP_BINARY, OP_TEXT,
+from tornado_ws._sansio.frames import (KEY_SIZE, LENGTH_16, MAX_STRAIGHT, OP_BINARY, OP_TEXT,
                                        OPCODE_MASK, RSV1, SMALL_HEADS, SMALL_MASKED_HEADS,
                                        KeySource, count_equal_heads, single_heads, straight_heads)
 from tornado_ws._sansio.message import Message
@@ -27,7 +27,7 @@ _HEADS_FROM_CLIENT = straight_heads(masked=True)
 _HEADS_FROM_SERVER = straight_heads(masked=False)
 _DEFLATE_HEADS_FROM_CLIENT = straight_heads(masked=True, deflate=True)
 _DEFLATE_HEADS_FROM_SERVER = straight_heads(masked=False, deflate=True)
-_NO_HEAD = (None, MAX_LENGTH_16 + 1, 0, None, None)  # as if too long for the straight path
+_NO_HEAD = (None, MAX_STRAIGHT + 1, 0, None, None)  # as if too long for the straight path
 _SINGLE_FROM_CLIENT = single_heads(masked=True)
 _SINGLE_FROM_SERVER = single_heads(masked=False)
 _NOTHING_SINGLE = {}
@@ -72,7 +72,7 @@ class StraightPath(_straight.Core):
     @max_message_size.setter
     def max_message_size(self, size):
         self._max_message_size = size
-        self._limit = MAX_LENGTH_16 if size is None else int(max(min(size, MAX_LENGTH_16), -1))
+        self._limit = MAX_STRAIGHT if size is None else int(max(min(size, MAX_STRAIGHT), -1))
 
     def enable_deflate(self, compressor, decompressor, min_size=0):
         """Switch permessage-deflate on, as negotiated (RFC 7692).
@@ -117,7 +117,7 @@ class StraightPath(_straight.Core):
         size, start, unpack, is_text = single
         length = len(data) - start
         # RFC 6455 section 5.2: "the minimal number of bytes MUST be used to encode the length".
-        if length != size and (unpack is None or length < LENGTH_16 or unpack(data)[0] != length):
+        if length != size if unpack is None else length < size or unpack(data)[0] != length:
             return None
         if length > self._limit:
             return None
@@ -143,7 +143,7 @@ class StraightPath(_straight.Core):
 
     @_straight.before("take_straight")
     def _take_straight(self, data, pos, events, frames, room):
-        """Take unfragmented data frames of up to 65535 bytes that are all here.
+        """Take unfragmented data frames of up to 64 KiB that are all here.
 
         Args:
             data: The bytes received.
@@ -164,11 +164,11 @@ class StraightPath(_straight.Core):
                 pos += stride
                 if length > limit or pos > size:
                     return start
-                if length == LENGTH_16:
-                    header = unpack(data, start)
+                if length >= LENGTH_16:
+                    header, least = unpack(data, start), length
                     length = header[0]
                     pos += length
-                    if not LENGTH_16 <= length <= limit or pos > size:
+                    if not least <= length <= limit or pos > size:
                         return start
                     payload = data[pos - length:pos]
                     if not is_client:

@@ -35,7 +35,8 @@
 /* As in `_sansio.frames`: RFC 6455 section 5.2. */
 enum {
     OP_TEXT = 0x1, OP_BINARY = 0x2, FIN = 0x80, MASK_BIT = 0x80, LENGTH_MASK = 0x7F,
-    HEAD_SIZE = 2, KEY_SIZE = 4, LENGTH_16 = 126, LENGTH_64 = 127, MAX_LENGTH_16 = 0xFFFF
+    HEAD_SIZE = 2, KEY_SIZE = 4, LENGTH_16 = 126, LENGTH_64 = 127, MAX_LENGTH_16 = 0xFFFF,
+    MAX_STRAIGHT = 64 * 1024
 };
 enum { GATHER_LIMIT = 64 * 1024 }; /* as in `_stream.transport` */
 enum { ON_STACK = 1024 };          /* bytes of a text that needs no memory to be unmasked */
@@ -359,6 +360,13 @@ mask_bytes(PyObject *const *args, Py_ssize_t count)
     return masked;
 }
 
+/* Returns how many bytes of a header tell a payload's length, behind the first two. */
+static Py_ssize_t
+size_of_length(Py_ssize_t length)
+{
+    return length < LENGTH_16 ? 0 : length <= MAX_LENGTH_16 ? 2 : 8;
+}
+
 /* Reads the header of a frame that is a whole message, and all there; changes nothing.
 
    Returns where its payload starts, and sets its length; 0 if it is something else. Twin of
@@ -367,7 +375,7 @@ static Py_ssize_t
 read_header(const Core *core, const char *data, Py_ssize_t size, Py_ssize_t *length)
 {
     const unsigned char *head = (const unsigned char *)data;
-    Py_ssize_t start = HEAD_SIZE;
+    Py_ssize_t start = HEAD_SIZE, i;
 
     if (size < HEAD_SIZE || (!core->is_client && !has_step(core->mask, mask_bytes)))
         return 0;
@@ -376,15 +384,18 @@ read_header(const Core *core, const char *data, Py_ssize_t size, Py_ssize_t *len
     if ((head[1] & MASK_BIT) != (core->is_client ? 0 : MASK_BIT))
         return 0;
     *length = head[1] & LENGTH_MASK;
-    if (*length == LENGTH_64)
-        return 0;
-    if (*length == LENGTH_16) {
-        if (size < HEAD_SIZE + 2)
+    if (*length >= LENGTH_16) {
+        Py_ssize_t least = *length == LENGTH_16 ? LENGTH_16 : MAX_LENGTH_16 + 1;
+        start += size_of_length(least);
+        if (size < start)
             return 0;
-        *length = head[2] << 8 | head[3];
-        if (*length < LENGTH_16)
+        for (*length = 0, i = HEAD_SIZE; i < start; i++) {
+            if (*length > MAX_STRAIGHT)
+                return 0;
+            *length = *length << 8 | head[i];
+        }
+        if (*length < least)
             return 0;
-        start += 2;
     }
     if (!core->is_client)
         start += KEY_SIZE;
@@ -550,18 +561,19 @@ take_key(Core *core)
     return key;
 }
 
-/* Makes the frame of a message: twin of `StraightPath.send_message`, for up to 64 KiB - 1.
+/* Makes the frame of a message: twin of `StraightPath.send_message`, for up to 64 KiB.
 
    Returns it; NULL, without an exception if Python has to make it. */
 static PyObject *
 make_frame(Core *core, int opcode, const char *payload, Py_ssize_t length)
 {
     int masked = core->is_client;
-    Py_ssize_t start = HEAD_SIZE + (length < LENGTH_16 ? 0 : 2) + (masked ? KEY_SIZE : 0);
+    Py_ssize_t rest = size_of_length(length), i, left;
+    Py_ssize_t start = HEAD_SIZE + rest + (masked ? KEY_SIZE : 0);
     PyObject *frame, *key = NULL;
     char *to;
 
-    if (!is_none(core->compressor) || length > MAX_LENGTH_16
+    if (!is_none(core->compressor) || length > MAX_STRAIGHT
             || (masked && (is_none(core->keys) || is_none(core->next_key)
                            || !has_step(core->mask, mask_bytes))))
         return NULL;
@@ -572,11 +584,10 @@ make_frame(Core *core, int opcode, const char *payload, Py_ssize_t length)
     }
     to = PyBytes_AS_STRING(frame);
     to[0] = (char)(FIN | opcode);
-    to[1] = (char)((masked ? MASK_BIT : 0) | (length < LENGTH_16 ? (int)length : LENGTH_16));
-    if (length >= LENGTH_16) {
-        to[2] = (char)(length >> 8);
-        to[3] = (char)(length & 0xFF);
-    }
+    to[1] = (char)((masked ? MASK_BIT : 0)
+                   | (rest == 0 ? (int)length : rest == 2 ? LENGTH_16 : LENGTH_64));
+    for (i = HEAD_SIZE + rest, left = length; i > HEAD_SIZE; left >>= 8)
+        to[--i] = (char)(left & 0xFF);
     if (masked) {
         memcpy(to + start - KEY_SIZE, PyBytes_AS_STRING(key), KEY_SIZE);
         mask(to + start, payload, length, to + start - KEY_SIZE);
@@ -1243,7 +1254,7 @@ encode(Core *core, PyObject *message, int opcode)
     if (PyBytes_CheckExact(message))
         return make_frame(core, opcode, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message));
     if (!PyUnicode_CheckExact(message) || !is_none(core->compressor)
-            || PyUnicode_GET_LENGTH(message) > MAX_LENGTH_16)
+            || PyUnicode_GET_LENGTH(message) > MAX_STRAIGHT)
         return NULL; /* `make_frame` would not take it either */
     if (PyUnicode_IS_COMPACT_ASCII(message))
         return make_frame(core, opcode, (const char *)PyUnicode_1BYTE_DATA(message),
