@@ -46,7 +46,7 @@ enum { ON_STACK = 1024 };          /* bytes of a text that needs no memory to be
     X(socket) X(max_write_buffer_size) X(asyncio_loop) X(_nest_patched) X(_thread_id) X(run) \
     X(on_message) X(_await) X(take) X(go_on) X(flush) X(begin) X(set_result) X(gathering) \
     X(_gather) X(_write_alone) X(_write_rest) X(_has_lost_patience) X(write) X(write_quietly) \
-    X(_write_encoded) X(_on_error)
+    X(_write_encoded) X(_on_error) X(fileno)
 #define DECLARE_NAME(name) static PyObject *str_##name;
 NAMES(DECLARE_NAME)
 
@@ -700,11 +700,15 @@ find_socket(PyObject *stream)
 static int
 find_descriptor(const Transport *self, PyObject *socket)
 {
-    int descriptor;
+    PyObject *number;
+    int descriptor = -1;
 
     if (is_none(self->plain) || socket != self->plain)
         return -1;
-    descriptor = PyObject_AsFileDescriptor(socket);
+    number = PyObject_CallMethodObjArgs(socket, str_fileno, NULL);
+    if (number != NULL)
+        descriptor = PyObject_AsFileDescriptor(number);
+    Py_XDECREF(number);
     if (descriptor < 0)
         PyErr_Clear();
     return descriptor;
@@ -729,20 +733,18 @@ note_sending(Transport *self, const Turn *turn)
 
 /* Sends bytes at once if none wait before them: twin of `Transport._write_alone`. */
 static PyObject *
-write_alone(Transport *self, const Turn *turn, PyObject *stream, PyObject *data, int quiet)
+write_alone(Transport *self, const Turn *turn, PyObject *socket, PyObject *data, int quiet)
 {
     int descriptor;
     Py_ssize_t size = PyBytes_GET_SIZE(data), sent;
-    PyObject *socket, *rest, *result;
+    PyObject *rest, *result;
 
     if (!is_none(self->write_future) || is_none(self->gathered)
             || PyList_GET_SIZE(self->gathered) != 0)
         return NULL;
-    socket = find_socket(stream);
-    if (socket == NULL)
-        return NULL;
     descriptor = find_descriptor(self, socket);
-    Py_DECREF(socket);
+    if (descriptor < 0 && socket == self->plain)
+        return NULL; /* closed meanwhile: Python says so */
     if (descriptor < 0)
         return note_sending(self, turn) < 0 ? NULL : PyObject_CallMethodObjArgs(
             (PyObject *)self, str__write_alone, data, NULL);
@@ -825,7 +827,7 @@ leaves_now(Transport *self, Turn *turn)
 
    Returns the Future, or None if `quiet`; NULL, without an exception if Python has to write them.
    Whatever is called meanwhile may write or close: what was found out before such a call does not
-   hold after it. */
+   hold after it. A socket that was closed has no descriptor any more. */
 static PyObject *
 write_plain(Transport *self, PyObject *data, int quiet)
 {
@@ -838,12 +840,12 @@ write_plain(Transport *self, PyObject *data, int quiet)
     Py_INCREF(stream);
     Py_INCREF(turn);
     if (has_room(stream) && (socket = find_socket(stream)) != NULL) {
-        Py_DECREF(socket);
         now = leaves_now(self, turn);
         if (now == 0)
             result = gather(self, turn, data, quiet);
         else if (now > 0)
-            result = write_alone(self, turn, stream, data, quiet);
+            result = write_alone(self, turn, socket, data, quiet);
+        Py_DECREF(socket);
     }
     Py_DECREF(turn);
     Py_DECREF(stream);
