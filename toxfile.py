@@ -6,6 +6,8 @@ import atexit
 import os
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 
 from tox.plugin import impl
@@ -18,6 +20,14 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 STATUS = {}
 #: A line for each environment that was to run, by name.
 LINES = {}
+#: The environments that build the extension.
+COMPILING = re.compile(r".*-ext|dist|sanitize")
+#: Prints what an interpreter's extensions are built with.
+TELL_COMPILER = """
+import sysconfig
+print(sysconfig.get_config_var("CC"))
+print(sysconfig.get_config_var("INCLUDEPY"))
+"""
 #: The Pythons that would do for what was left out, as ``(major, minor)``.
 WANTED = set()
 
@@ -50,6 +60,38 @@ def result_of(env):
         {reason for _, reason in skips})])
 
 
+def missing_to_compile(python):
+    """Returns what an interpreter's extensions want and the machine has not, as text, or None."""
+    compiler, headers = subprocess.check_output(
+        [str(python), "-c", TELL_COMPILER], universal_newlines=True).splitlines()
+    if not shutil.which(os.environ.get("CC", compiler).split()[0]):
+        return "found no C compiler"
+    if not os.path.exists(os.path.join(headers, "Python.h")):
+        return "found no Python.h of its Python (Debian: python3-dev)"
+    return None
+
+
+@impl
+def tox_add_env_config(env_conf, state):
+    """Has an old Python build packages with the pip that virtualenv brings along.
+
+    Of those that it has fetched before, for whichever Python, it may take one that is too new.
+    """
+    if env_conf.name.startswith(".pkg") and sys.version_info < (3, 10):
+        env_conf["set_env"].update({"VIRTUALENV_PIP": "embed"})
+
+
+@impl
+def tox_on_install(tox_env, arguments, section, of_type):
+    """Leaves out what cannot be compiled, unless all is required: then it fails."""
+    name = tox_env.conf.name
+    if COMPILING.fullmatch(name) and "TORNADO_WS_REQUIRE_ALL" not in os.environ:
+        missing = missing_to_compile(tox_env.conf["env_python"])
+        if missing is not None:
+            LINES[name] = "left out: " + missing
+            raise Skip(missing)
+
+
 @impl
 def tox_after_run_commands(tox_env, exit_code, outcomes):
     """Notes how it went."""
@@ -60,8 +102,10 @@ def tox_after_run_commands(tox_env, exit_code, outcomes):
 def tox_env_teardown(tox_env):
     """Notes a line on an environment: what came of it, or why it was left out."""
     name = tox_env.conf.name
-    if not isinstance(tox_env, RunToxEnv) or name.startswith("."):
+    if not isinstance(tox_env, RunToxEnv) or name.startswith(".") or name in LINES:
         return
+    if getattr(tox_env.options, "no_test", False):
+        return  # only to be made
     if name in STATUS:
         LINES[name] = result_of(tox_env)
         return
@@ -87,6 +131,6 @@ def sum_up():
     ran = len(LINES) - len(left_out)
     print("  {} environment{} ran, {} {} left out.".format(
         ran, "s" * (ran != 1), len(left_out), "was" if len(left_out) == 1 else "were"))
-    if len(left_out) == len(LINES):
+    if len(left_out) == len(LINES) and WANTED:
         print("Nothing was tested. These Pythons would do, in PATH: "
               + ", ".join(map("%d.%d".__mod__, sorted(WANTED))))

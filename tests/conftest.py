@@ -31,6 +31,17 @@ def is_installed(name):
         return False
 
 
+def has_terminals():
+    """Return whether there are pseudo-terminals to be had."""
+    try:
+        descriptors = os.openpty()
+    except (AttributeError, OSError):
+        return False
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return True
+
+
 collect_ignore = []
 collect_ignore_glob = []
 if sys.version_info < (3,):
@@ -92,6 +103,8 @@ if platform.python_implementation() != "CPython":
     REASONS["cpython"] = "it counts references or measures memory, as only CPython can"
     # With Tornado's own module it is the same.
     REASONS["own_tls_errors"] = "PyPy's ssl raises one connection's error in the next one's read"
+if not has_terminals() and "TORNADO_WS_REQUIRE_ALL" not in os.environ:
+    REASONS["terminals"] = "the system gives no pseudo-terminals (a chroot wants /dev/pts)"
 if os.environ.get("TORNADO_WS_LOOP") == "uvloop":
     REASONS["asyncio_timers"] = "it counts the timers of asyncio's own loop"
 if os.environ.get("TORNADO_WS_LOOP") == "selector":

@@ -40,7 +40,7 @@ from tornado_ws import websocket
 TIMEOUT = float(os.environ.get("ASYNC_TEST_TIMEOUT", 60))
 """Seconds after which a test that hangs fails; no test depends on them."""
 
-EAGER_TURNS = 1000
+EAGER_TURNS = 30
 """How many turns of the IOLoop `until` makes before it takes rests of a millisecond."""
 
 async_test = testing.gen_test(timeout=TIMEOUT)

@@ -89,6 +89,7 @@ class TestConnect(CommandLineCase):
         assert self.finish(client, lines.encode("ascii")) == (0, lines, "closed: 1000\n")
         self.stop(server)
 
+    @pytest.mark.terminals
     def test_from_a_terminal_to_a_pipe(self):
         """With stdout elsewhere each line leaves when it is typed, and Ctrl-D closes with 1000."""
         master, slave = pty.openpty()

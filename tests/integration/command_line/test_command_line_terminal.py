@@ -22,6 +22,7 @@ except ImportError:
     pytest.skip("this Python was built without readline", allow_module_level=True)
 
 
+@pytest.mark.terminals
 class TestTerminal(CommandLineCase):
     """Editing, history, commands, and messages that come while a line is typed."""
 
