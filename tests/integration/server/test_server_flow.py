@@ -304,7 +304,7 @@ class FlowTest(WebSocketCase):
 
     @async_test
     def test_c21_each_message_waits(self):
-        """C21: callbacks that take a turn each, ten thousand of them, all in order."""
+        """C21: callbacks that take a turn each, thousands of them, all in order."""
         self.release()
 
         class Yielding(Noted, websocket.WebSocketHandler):
