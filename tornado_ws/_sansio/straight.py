@@ -117,7 +117,8 @@ class StraightPath(_straight.Core):
         size, start, unpack, is_text = single
         length = len(data) - start
         # RFC 6455 section 5.2: "the minimal number of bytes MUST be used to encode the length".
-        if length != size if unpack is None else length < size or unpack(data)[0] != length:
+        if (length != size if unpack is None
+                else length < size or unpack(data)[0] != length):
             return None
         if length > self._limit:
             return None
