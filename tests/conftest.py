@@ -103,7 +103,7 @@ if platform.python_implementation() != "CPython":
     REASONS["cpython"] = "it counts references or measures memory, as only CPython can"
     # With Tornado's own module it is the same.
     REASONS["own_tls_errors"] = "PyPy's ssl raises one connection's error in the next one's read"
-if not has_terminals() and "TORNADO_WS_REQUIRE_ALL" not in os.environ:
+if "TORNADO_WS_REQUIRE_ALL" not in os.environ and not has_terminals():
     REASONS["terminals"] = "the system gives no pseudo-terminals (a chroot wants /dev/pts)"
 if os.environ.get("TORNADO_WS_LOOP") == "uvloop":
     REASONS["asyncio_timers"] = "it counts the timers of asyncio's own loop"

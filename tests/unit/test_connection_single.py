@@ -141,7 +141,7 @@ def test_wrong_masking_is_left_alone(role):
 
 
 @EACH_ROLE
-@pytest.mark.parametrize("limit", [0, 1, 124, 125, 126, 127, 1000, 65534, 65535])
+@pytest.mark.parametrize("limit", [0, 1, 124, 125, 126, 127, 1000, 65534, 65535, 65536])
 def test_a_message_over_the_limit_is_left_alone(role, limit):
     """C36: also when the limit is set later."""
     connection, later = connect(role, limit), connect(role)

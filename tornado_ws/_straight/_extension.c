@@ -376,6 +376,7 @@ read_header(const Core *core, const char *data, Py_ssize_t size, Py_ssize_t *len
 {
     const unsigned char *head = (const unsigned char *)data;
     Py_ssize_t start = HEAD_SIZE, i;
+    uint64_t told, least;
 
     if (size < HEAD_SIZE || (!core->is_client && !has_step(core->mask, mask_bytes)))
         return 0;
@@ -383,20 +384,18 @@ read_header(const Core *core, const char *data, Py_ssize_t size, Py_ssize_t *len
         return 0;
     if ((head[1] & MASK_BIT) != (core->is_client ? 0 : MASK_BIT))
         return 0;
-    *length = head[1] & LENGTH_MASK;
-    if (*length >= LENGTH_16) {
-        Py_ssize_t least = *length == LENGTH_16 ? LENGTH_16 : MAX_LENGTH_16 + 1;
-        start += size_of_length(least);
+    told = head[1] & LENGTH_MASK;
+    if (told >= LENGTH_16) {
+        least = told == LENGTH_16 ? LENGTH_16 : MAX_LENGTH_16 + 1;
+        start += size_of_length((Py_ssize_t)least);
         if (size < start)
             return 0;
-        for (*length = 0, i = HEAD_SIZE; i < start; i++) {
-            if (*length > MAX_STRAIGHT)
-                return 0;
-            *length = *length << 8 | head[i];
-        }
-        if (*length < least)
+        for (told = 0, i = HEAD_SIZE; i < start; i++)
+            told = told << 8 | head[i];
+        if (told < least || told > MAX_STRAIGHT)
             return 0;
     }
+    *length = (Py_ssize_t)told;
     if (!core->is_client)
         start += KEY_SIZE;
     return size - start >= *length && *length <= core->limit ? start : 0;
