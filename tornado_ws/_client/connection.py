@@ -234,8 +234,12 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         if queue and not self._ws_waiters:
             self._ws_reads += 1
             if iterating or self._ws_reads <= READS_IN_A_ROW:
+                message, delivery = queue.popleft(), self._ws_delivery
+                delivery.unread_bytes -= len(message)  # what _ws_take does, without the call
+                if delivery.attention and len(queue) <= READ_ON_COUNT:
+                    delivery.go_on()
                 future = self._ws_make_future()
-                future.set_result(self._ws_take())
+                future.set_result(message)
                 return future
             # A coroutine that reads by calling itself would go one deeper each time.
             loop.call_soon(self.io_loop, self._ws_feed)

@@ -161,7 +161,7 @@ def decided(name, result):
     Raises:
         TypeError: It is a Future or another awaitable.
     """
-    if not is_future(result) and not _is_awaitable(result):
+    if result is None or not is_future(result) and not _is_awaitable(result):
         return result
     if is_future(result):
         result.add_done_callback(lambda future: future.cancelled() or future.exception())
