@@ -27,7 +27,7 @@ from tornado.util import raise_exc_info
 from tornado_ws._compat import contexts, futures, loop, tasks, threads
 from tornado_ws._errors import WebSocketClosedError
 
-CANCEL_NOTICE = 0.2  # seconds after which a loop that still runs was not ending
+CANCEL_NOTICE = 1.0  # seconds after which a loop that still runs was not ending
 
 _CoroutineType = tasks.CoroutineType
 _copy_context = contexts.copy_context
