@@ -140,6 +140,7 @@ setuptools.setup(
         "Programming Language :: Python :: 3.14",
         "Programming Language :: Python :: 3.15",
         "Programming Language :: Python :: Implementation :: CPython",
+        "Programming Language :: Python :: Implementation :: PyPy",
         "Topic :: Internet :: WWW/HTTP",
         "Topic :: Software Development :: Libraries :: Python Modules",
         "Typing :: Typed",

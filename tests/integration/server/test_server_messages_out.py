@@ -217,7 +217,7 @@ class FutureTest(WebSocketCase):
         handler = self.handler
         peer.reset()
         with self.assertRaises(websocket.WebSocketClosedError):
-            for _ in range(100):
+            while True:
                 result = handler.write_message("x")
                 self.assertIsInstance(result, Future)
                 yield result

@@ -18,20 +18,20 @@ from tornado_ws._stream.transport import Transport
 
 
 @pytest.fixture
-def run():
-    """Give a function that runs a coroutine on a loop."""
-    loop = IOLoop(make_current=False)
-    yield lambda coroutine: loop.run_sync(coroutine, timeout=60)
-    loop.close()
-
-
-@pytest.fixture
 def ends():
     """Give both ends of a connection."""
     pair = socket.socketpair()
     yield pair
     for end in pair:
         end.close()
+
+
+@pytest.fixture
+def run(ends):
+    """Give a function that runs a coroutine on a loop, which ends before the sockets do."""
+    loop = IOLoop(make_current=False)
+    yield lambda coroutine: loop.run_sync(coroutine, timeout=60)
+    loop.close()
 
 
 def test_small_pieces_are_joined_with_their_neighbours():
