@@ -23,7 +23,9 @@ class Plain(Noted, websocket.WebSocketHandler):
 
 
 class SmallBuffers(Plain):
-    """Has a small send buffer, so that the peer's reading is felt at once."""
+    """Has a small send buffer, so that the peer's reading is felt at once; and much patience."""
+
+    close_timeout = 60
 
     def prepare(self):
         self.request.connection.stream.socket.setsockopt(
