@@ -250,7 +250,7 @@ class FlowControlTest(DocsCase):
 class KeepaliveTest(DocsCase):
 
     page = keepalive
-    settings = {"websocket_ping_interval": 0.05, "websocket_ping_timeout": 0.1}
+    settings = {"websocket_ping_interval": 0.05, "websocket_ping_timeout": 0.5}
 
     @async_test
     async def test_a_peer_that_does_not_answer_is_gone(self):
