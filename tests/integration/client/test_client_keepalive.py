@@ -120,7 +120,7 @@ class KeepaliveTest(ClientCase):
     @async_test
     def test_pings_go_on_as_long_as_they_are_answered(self):
         """C37."""
-        conn, peer = yield self.open(ping_interval=INTERVAL)
+        conn, peer = yield self.open(ping_interval=INTERVAL, ping_timeout=50 * INTERVAL)
         for _ in range(5):
             first, data = yield peer.read_frame()
             self.assertEqual(first, 0x89)

@@ -51,7 +51,7 @@ class KeepaliveTest(WebSocketCase):
     @async_test
     def test_c37_not_answered_any_more(self):
         """C37: the same after some answers; the peer's answer to the close counts."""
-        peer = yield self.open_raw(pinging(0.01, 0.05))
+        peer = yield self.open_raw(pinging(0.01, 0.2))
         yield self.answer(peer, 3)
         while True:
             received = yield peer.read_frame()
