@@ -80,11 +80,12 @@ def test_the_versions_are_those_of_tox_ini():
     config.read(os.path.join(ROOT, "tox.ini"), encoding="utf-8")
     tested = {}
     for cell in config["cells"]["names"].split():
-        python, tornado = re.match(r"py(\d+)-tornado(\d\d)", cell).groups()
-        series = tested.setdefault("%s.%s" % (python[0], python[1:]), [])
+        python, tornado = re.match(r"py(\d+|py3)-tornado(\d\d)", cell).groups()
+        name = "PyPy" if python == "py3" else "%s.%s" % (python[0], python[1:])
+        series = tested.setdefault(name, [])
         if "%s.%s" % tuple(tornado) not in series:
             series.append("%s.%s" % tuple(tornado))
-    shown = re.findall(r"^([23]\.\d+) +([\d., ]+)$", read(DOCS, "reference", "support.rst"), re.M)
+    shown = re.findall(r"^([23]\.\d+|PyPy) +([\d., ]+)$", read(DOCS, "reference", "support.rst"), re.M)
     assert {python: series.split(", ") for python, series in shown} == tested
 
 
