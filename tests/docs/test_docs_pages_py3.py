@@ -85,7 +85,8 @@ def test_the_versions_are_those_of_tox_ini():
         series = tested.setdefault(name, [])
         if "%s.%s" % tuple(tornado) not in series:
             series.append("%s.%s" % tuple(tornado))
-    shown = re.findall(r"^([23]\.\d+|PyPy) +([\d., ]+)$", read(DOCS, "reference", "support.rst"), re.M)
+    page = read(DOCS, "reference", "support.rst")
+    shown = re.findall(r"^([23]\.\d+|PyPy) +([\d., ]+)$", page, re.M)
     assert {python: series.split(", ") for python, series in shown} == tested
 
 

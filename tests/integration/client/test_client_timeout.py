@@ -127,10 +127,10 @@ class OtherTimeoutsTest(ClientCase):
     def test_an_open_connection_has_no_time_limit(self):
         """C39: when the connection is open no timer of the handshake is left."""
         # Long enough to be connected on a machine that has other work.
-        limits = HTTPRequest(self.server_url(), connect_timeout=1.5, request_timeout=1.5)
+        limits = HTTPRequest(self.server_url(), connect_timeout=1, request_timeout=1)
         conn, peer = yield self.open(limits)
         over = []
-        self.io_loop.call_later(1.6, over.append, True)
+        self.io_loop.call_later(1.1, over.append, True)
         yield until(lambda: over)
         self.assertFalse(conn.protocol.is_closing())
         peer.send(b"\x81\x01x")

@@ -18,6 +18,8 @@ from tornado import gen
 from tornado.concurrent import Future
 from wire import frame, h
 
+from tornado_ws._connection import callbacks as _callbacks
+
 
 async def native_at_once(self, *args):
     """Raise before waiting."""
@@ -204,6 +206,7 @@ class CancellationTest(ErrorCase):
             asyncio.get_event_loop().call_soon(current_task().cancel)
             await turns(20)
 
+        self.patch(_callbacks, "CANCEL_NOTICE", 0.1)
         current_task = getattr(asyncio, "current_task", None) or asyncio.Task.current_task
         yield self.open_witness()
         peer = yield self.open_raw(self.failing("on_message", on_message))

@@ -16,6 +16,7 @@ from tornado.iostream import IOStream
 from wire import HANDSHAKE, close_frame, frame
 
 from tornado_ws import websocket
+from tornado_ws._connection import protocol as _protocol
 
 pytestmark = [pytest.mark.cpython, pytest.mark.asyncio_timers]
 
@@ -215,6 +216,7 @@ class DropTest(WebSocketCase):
         Before the handshake it is the HTTPServer's ``idle_connection_timeout``, after it the
         missing pong, in closing the time for that.
         """
+        self.patch(_protocol, "CLOSE_TIMEOUT", 0.5)
         yield self.check(lambda peer: None, STATES, AT_ONCE)
 
 

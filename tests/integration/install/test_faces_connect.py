@@ -325,12 +325,12 @@ class ErrorTest(ClientCase):
     def test_the_time_is_over_in_the_handshake(self):
         """Section 11: HTTPTimeoutError, with the phase."""
         # Long enough to be connected on a machine that has other work.
-        yield self.check_timeout(self.server_url(), "Timeout during request", connect_timeout=1.5)
+        yield self.check_timeout(self.server_url(), "Timeout during request", connect_timeout=1)
 
     @async_test
     def test_the_time_of_the_request_is_over(self):
         """Section 11: the same error, whichever of the two limits is the shorter one."""
-        request = HTTPRequest(self.server_url(), request_timeout=1.5)
+        request = HTTPRequest(self.server_url(), request_timeout=1)
         yield self.check_timeout(request, "Timeout during request", connect_timeout=60)
 
     @async_test

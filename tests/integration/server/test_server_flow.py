@@ -10,6 +10,7 @@ from wire import close_frame, frame, h
 
 from tornado_ws import websocket
 from tornado_ws._connection import delivery as _delivery
+from tornado_ws._connection import protocol as _protocol
 
 MEGABYTE = 1024 * 1024
 
@@ -292,6 +293,7 @@ class FlowTest(WebSocketCase):
     @async_test
     def test_c19_failure_ends_the_waiting(self):
         """C19, C21: when the awaited callback fails, waiting messages are dropped."""
+        self.patch(_protocol, "LINGER_TIMEOUT", 0.5)
         peer = yield self.open_waiting(self.failing)
         peer.send(frame(0x81, b"1"))
         yield turns(10)

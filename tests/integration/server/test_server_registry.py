@@ -13,6 +13,7 @@ from tornado.concurrent import Future
 from wire import close_frame, frame
 
 from tornado_ws import websocket
+from tornado_ws._server import registry as _registry
 
 
 class Plain(Noted, websocket.WebSocketHandler):
@@ -242,6 +243,7 @@ class CloseAllTest(WebSocketCase):
     @async_test
     def test_another_thread_that_stands_still(self):
         """C55: its loop cannot be made to run; the Future does not wait for ever."""
+        self.patch(_registry, "OTHER_LOOP_GRACE", 0.1)
         other = OtherLoop(self.add_and_return_app())
         self.addCleanup(other.stop)
         yield self.open_raw("/1", port=other.port)
