@@ -219,7 +219,7 @@ class FutureTest(WebSocketCase):
         handler = self.handler
         peer.reset()
         with self.assertRaises(websocket.WebSocketClosedError):
-            while True:
+            while True:  # a loop with a thread for its sockets may be late
                 result = handler.write_message("x")
                 self.assertIsInstance(result, Future)
                 yield result
