@@ -411,13 +411,13 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             raise
         self.server_terminated = True
         self._stop_keepalive()
-        said = ending.close_said(code, reason, self._semantics.any_close_code)
         try:
             self._write(close_frame)
         except (WebSocketClosedError, StreamBufferFullError):
             pass  # the stream is closed, which is what was wanted
         else:
             self._transport.flush()
+            said = ending.close_said(code, reason, self._semantics.any_close_code)
             self.handler._ws_sent_close = said
             if self._cause is None:
                 self._cause = ending.by_us(*said)
