@@ -22,6 +22,7 @@ import collections
 import logging
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ import threading
 import weakref
 
 from tornado import gen, testing
+from tornado.concurrent import Future
 from tornado.httpclient import HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -42,6 +44,9 @@ TIMEOUT = float(os.environ.get("ASYNC_TEST_TIMEOUT", 60))
 
 EAGER_TURNS = 30
 """How many turns of the IOLoop `until` makes before it takes rests of a millisecond."""
+
+THREAD_SELECTS = os.environ.get("TORNADO_WS_LOOP") == "selector"
+"""Whether a turn of the IOLoop may end before its sockets were looked at."""
 
 async_test = testing.gen_test(timeout=TIMEOUT)
 
@@ -61,9 +66,26 @@ def until(condition):
 
 @gen.coroutine
 def turns(count):
-    """Turn the IOLoop ``count`` times."""
+    """Turn the IOLoop ``count`` times; each time the sockets are looked at, by a thread as well."""
     for _ in range(count):
         yield gen.moment
+        if THREAD_SELECTS:
+            yield _sockets_looked_at()
+
+
+@gen.coroutine
+def _sockets_looked_at():
+    """Wait until a byte has come back through the thread that waits for the sockets."""
+    near, far = socket.socketpair()
+    seen, loop = Future(), IOLoop.current()
+    loop.add_handler(near, lambda *args: seen.done() or seen.set_result(None), IOLoop.READ)
+    try:
+        far.send(b"x")
+        yield seen
+    finally:
+        loop.remove_handler(near)
+        near.close()
+        far.close()
 
 
 class Noted(object):

@@ -10,6 +10,7 @@ import pytest
 import tornado
 from peers import Noted, WebSocketCase, async_test, each, turns, until, with_rows
 from tornado import gen, web
+from tornado.concurrent import Future
 from wire import HANDSHAKE, close_frame, frame
 
 from tornado_ws import websocket
@@ -267,17 +268,22 @@ class EndingTest(WebSocketCase):
         class Refusing(Plain):
             @gen.coroutine
             def prepare(self):
-                yield turns(10)
+                prepared.append("begun")
+                yield gate
+                prepared.append("done")
                 raise web.HTTPError(403)
 
+        prepared, gate = [], Future()
+        peer = yield self.connect_raw()
+        peer.send_request(self.add(Refusing))
+        yield until(lambda: prepared == ["begun"])
+        peer.close()
+        yield turns(20)
+        gate.set_result(None)
+        yield until(lambda: prepared == ["begun", "done"])
         peer = yield self.connect_raw()
         peer.send_request(self.add(Refusing))
         self.assertEqual((yield peer.read_response())[0], 403)
-        peer.close()
-        peer = yield self.connect_raw()
-        peer.send_request(self.add(Refusing))
-        yield turns(5)
-        peer.close()
         yield turns(20)
         self.assertEqual(self.notes, [])
 
