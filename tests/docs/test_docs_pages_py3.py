@@ -29,6 +29,8 @@ ROOT = os.path.join(DOCS, "..")
 BUILT = os.environ["TORNADO_WS_DOCS"]
 OTHERS = "compatibility.rst"  # names tests of other programs
 PAGES = glob.glob(os.path.join(DOCS, "*.rst")) + glob.glob(os.path.join(DOCS, "*", "*.rst"))
+CONSTANTS = re.compile(r"\n   \* - (``[A-Z][A-Z_`, ]+``)\n     - (.+)\n")
+UNITS = {"": 1, "ms": 0.001, "s": 1, "h": 3600, "KiB": 1 << 10, "MiB": 1 << 20}
 TEST_NAME = re.compile(r"``(test_\w+)(?:::(\w+))?``")
 
 
@@ -142,6 +144,27 @@ def lines_of_the_source():
 #: Those of ``check_response``, which no server logs: a client raises them.
 OF_A_CLIENT = re.compile(r"Upgrade must be|Connection must be|Sec-WebSocket-Accept|subprotocol|"
                          r"more than one|extension|permessage-deflate was")
+
+
+def constants():
+    """Returns the numbers that the package's modules name, each as a list of one, or of a range."""
+    found = {}
+    for path in glob.glob(os.path.join(ROOT, "tornado_ws", "_*", "*.py")):
+        for name, value in re.findall(r"(?m)^([A-Z_]+) = ([*(), .\d]+?)(?: *#.*)?$", read(path)):
+            number = eval(value)
+            found[name] = list(number) if isinstance(number, tuple) else [number]
+    return found
+
+
+def test_the_constants_are_those_of_the_source():
+    """The table of what cannot be set has the values of the modules."""
+    source, said = constants(), {}
+    for names, values in CONSTANTS.findall(read(DOCS, "reference", "settings.rst")):
+        for name, value in zip(re.findall("[A-Z_]+", names), values.split(", ")):
+            numbers, unit = re.fullmatch(r"([-.\d]+) ?(\w*)", value).groups()
+            said[name] = [float(number) * UNITS[unit] for number in numbers.split("-")]
+    assert len(said) == 16
+    assert said == {name: source[name] for name in said}
 
 
 def test_every_line_of_the_log_is_on_the_page():

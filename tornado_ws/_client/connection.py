@@ -23,7 +23,7 @@ from tornado_ws._semantics import TORNADO_4_3
 
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 CONNECT_TURNS = 3  # of the loop, after which whoever waited for the connection has been told
-READS_IN_A_ROW = 64  # that are done at once
+READS_IN_A_ROW = 32  # that are done at once
 READ_ON_COUNT = 64   # messages that may wait when reading, which had paused, goes on
 
 

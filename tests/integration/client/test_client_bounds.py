@@ -8,7 +8,6 @@ from raw_server import ClientCase, settled
 from tornado import gen
 from wire import close_frame, frame
 
-from tornado_ws._client import connection as _connection
 from tornado_ws._connection import delivery as _delivery
 
 TEXT = frame(0x81, b"x", None)
@@ -83,13 +82,11 @@ class BoundsTest(ClientCase):
         conn, peer = yield self.open()
         peer.send(*[frame(0x81, b"%d" % i, None) for i in range(100)])
         yield until(lambda: len(conn.read_queue) == 100)
-        futures = [conn.read_message() for _ in range(80)]
-        self.assertEqual([future.done() for future in futures],
-                         [True] * _connection.READS_IN_A_ROW
-                         + [False] * (80 - _connection.READS_IN_A_ROW))
+        futures = [conn.read_message() for _ in range(40)]
+        self.assertEqual([future.done() for future in futures], [True] * 32 + [False] * 8)
         got = yield futures
-        self.assertEqual(got, [u"%d" % i for i in range(80)])
-        for i in range(80, 100):
+        self.assertEqual(got, [u"%d" % i for i in range(40)])
+        for i in range(40, 100):
             self.assertEqual((yield conn.read_message()), u"%d" % i)
 
     @async_test
