@@ -110,7 +110,7 @@ def goes_direct(host, port, exceptions):
     """
     for entry in to_unicode(exceptions).lower().replace(u",", u" ").split():
         name, colon, number = entry.rpartition(u":")
-        if not colon or not number.isdigit() or (u":" in name and not name.endswith(u"]")):
+        if not colon or not number.isdecimal() or (u":" in name and not name.endswith(u"]")):
             name, number = entry, None  # an IPv6 address need not have brackets
         if number is not None and int(number) != port:
             continue
@@ -131,7 +131,7 @@ def _is_in_network(host, network):
     address, slash, bits = network.partition(u"/")
     address = _bits(address.strip(u"[]"))
     host = _bits(host)
-    if not address or len(host) != len(address) or slash and not bits.isdigit():
+    if not address or len(host) != len(address) or slash and not bits.isdecimal():
         return False
     size = int(bits) if slash else len(address)
     return host[:size] == address[:size]

@@ -43,11 +43,14 @@ def least_wait(error):
 def _retry_after(error):
     """Read ``Retry-After`` (RFC 7231 section 7.1.3): seconds, or a date."""
     value = error.response.headers.get("Retry-After", "") if error.response else ""
-    if value.isdigit():
+    if value.isdecimal():
         seconds = int(value[:9])
     else:
-        date = email.utils.parsedate_tz(value)
-        seconds = 0 if date is None else email.utils.mktime_tz(date) - time.time()
+        try:
+            date = email.utils.parsedate_tz(value)
+            seconds = 0 if date is None else email.utils.mktime_tz(date) - time.time()
+        except Exception:  # of many kinds, for dates that there are not
+            seconds = 0
     return min(max(seconds, 0), MAX_RETRY_AFTER)
 
 

@@ -24,17 +24,24 @@ else:
         return functools.partial(kind, loop=io_loop.asyncio_loop)
 
 
+def _on_done_in_turn(io_loop, future, function):
+    detached(future.add_done_callback,
+             lambda future: detached(io_loop.add_callback, function, future))
+
+
 if tornado.version_info < (5,) or sys.version_info < (3,):
     # Tornado < 5.0, or Python 2: a Future calls who waits for it inside of whoever settles it.
     def on_done(io_loop, future, function):
-        """Have a function called with a Future, in a turn of its own, when that is done."""
-        detached(future.add_done_callback,
-                 lambda future: detached(io_loop.add_callback, function, future))
+        """Have a function called with a Future, in a turn of the loop, when that is done."""
+        _on_done_in_turn(io_loop, future, function)
 else:
-    # Tornado >= 5.0 on Python 3: asyncio's do not.
+    # Tornado >= 5.0 on Python 3: asyncio's do not, those of an executor do, in its thread.
     def on_done(io_loop, future, function):
-        """Have a function called with a Future, in a turn of its own, when that is done."""
-        detached(future.add_done_callback, function)
+        """Have a function called with a Future, in a turn of the loop, when that is done."""
+        if isinstance(future, Future):
+            detached(future.add_done_callback, function)
+        else:
+            _on_done_in_turn(io_loop, future, function)
 
 
 if sys.version_info < (3,):

@@ -435,7 +435,7 @@ class EnvironmentTest(ProxyCase):
         ("other_port", "example:80", False), ("list", "x,y, example", True),
         ("spaces", "x example", True), ("empty", "", False),
         ("commas", ",,", False), ("point", ".", False), ("all_port", "*:81", True),
-        ("no_number", "example:x", False),
+        ("no_number", "example:x", False), ("no_decimal", u"example:\xb2", False),
     )
     def test_no_proxy_names(self, exceptions, direct):
         self.assertEqual(proxies.goes_direct(u"a.example", 81, exceptions), direct)
@@ -444,7 +444,8 @@ class EnvironmentTest(ProxyCase):
         ("same", "10.1.2.3", "10.1.2.3", True), ("other", "10.1.2.3", "10.1.2.4", False),
         ("network", "10.1.2.3", "10.0.0.0/8", True), ("outside", "11.1.2.3", "10.0.0.0/8", False),
         ("odd", "10.1.2.3", "10.1.2.2/31", True), ("all", "10.1.2.3", "0.0.0.0/0", True),
-        ("no_bits", "10.1.2.3", "10.0.0.0/x", False), ("suffix", "10.1.2.3", "2.3", True),
+        ("no_bits", "10.1.2.3", "10.0.0.0/x", False),
+        ("no_decimal", "10.1.2.3", u"10.0.0.0/\xb2", False), ("suffix", "10.1.2.3", "2.3", True),
         ("v6", "[2001:db8::1]", "2001:db8:0::1", True), ("brackets", "[::1]", "[::1]", True),
         ("v6_port", "[::1]", "[::1]:81", True), ("v6_other_port", "[::1]", "[::1]:82", False),
         ("v6_network", "[2001:db8::1]", "2001:db8::/32", True),

@@ -421,7 +421,9 @@ class WaitTest(testing.AsyncTestCase):
     @each(
         ("seconds", "120", 120), ("date", None, 100), ("none", "", 0), ("nonsense", "soon", 0),
         ("past", "Sun, 06 Nov 1994 08:49:37 GMT", 0), ("too_long", "9" * 400, 3600),
-        ("negative", "-5", 0),
+        ("negative", "-5", 0), ("no_decimal", "\xb2", 0),
+        ("no_such_year", "Mon, 01 Jan 99999 00:00:00 GMT", 0),
+        ("no_such_date", "Mon, 99 Jan 2026 99:99:99 +999999999999", 0),
     )
     def test_retry_after(self, value, seconds):
         if value is None:
