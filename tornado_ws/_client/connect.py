@@ -78,6 +78,8 @@ def _copy_request(url, connect_timeout):
         request.headers = httputil.HTTPHeaders(request.headers)
         if connect_timeout is not None:
             request.connect_timeout = connect_timeout
+            if request.request_timeout is None:
+                request.request_timeout = connect_timeout
     else:
         request = httpclient.HTTPRequest(url, connect_timeout=connect_timeout,
                                          request_timeout=connect_timeout)

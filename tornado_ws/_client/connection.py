@@ -74,7 +74,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
         self._ws_waiters = collections.deque()  # (Future, whether it is an iteration's)
         self._ws_reads = 0             # in a row that were done at once
         self._ws_closed = False
-        self._ws_closed_future = None  # what ``async with`` waits for
+        self._ws_end_waiters = []      # the Futures of `_ws_close_and_wait`
         self._ws_make_future = futures.future_maker(io_loop)
         self._ws_make_read = futures.future_maker(io_loop, Read)
         self._ws_compression_options = compression_options
@@ -349,23 +349,26 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
 
         It is done at the latest when the peer has had its time, whatever a callback does.
         """
-        future = self._ws_closed_future = futures.new_future(self.io_loop)
+        future = futures.new_future(self.io_loop)
         protocol = self._ws_protocol
         if protocol is None:
             future.set_result(None)
         else:
-            self._ws_end_timer = loop.call_later(
-                self.io_loop, protocol._closing_time(), self._ws_on_closed)
+            self._ws_end_waiters.append(future)
+            if self._ws_end_timer is None:
+                self._ws_end_timer = loop.call_later(
+                    self.io_loop, protocol._closing_time(), self._ws_on_closed)
         self.close()
         return future
 
     def _ws_on_closed(self):
-        future = self._ws_closed_future
         if self._ws_end_timer is not None:
             self.io_loop.remove_timeout(self._ws_end_timer)
             self._ws_end_timer = None
-        if future is not None and not future.done():
-            future.set_result(None)
+        waiters, self._ws_end_waiters = self._ws_end_waiters, []
+        for future in waiters:
+            if not future.done():
+                future.set_result(None)
 
     def on_connection_close(self):
         """Called when the connection is over, before or after the handshake."""

@@ -427,8 +427,7 @@ class Delivery(_straight.Delivery):
                 transport.pause()
             elif transport.paused:
                 transport.resume()
-            self.attention = (full or self._hold or self._controls > 0
-                              or self.state != OPEN)
+            self.attention = full or self._hold or self._controls > 0 or self.state != OPEN
 
     def _schedule(self):
         if not self._scheduled:
@@ -488,11 +487,13 @@ class Delivery(_straight.Delivery):
             transport.batching = False
             self._let_go()
 
-    def _let_go(self):
-        """Let go of the application, once the errors of all its callbacks have been seen.
+    def abandon(self):
+        """Let go of a connection that was over before it was opened."""
+        self.state = TOLD
+        self._let_go()
 
-        And of the protocol, which refers to this: the connection is no cycle then.
-        """
+    def _let_go(self):
+        """Let go of the application and the protocol, once all errors of callbacks were seen."""
         if self.state == TOLD and not self._pending and not self._controls:
             self._callbacks.forget()
             self._handler = self._protocol.handler = None

@@ -59,6 +59,8 @@ class OpeningHandshake(object):
         self.begin(stream, request_context())
         if stream.closed():  # the client left during prepare
             self._core.discard()
+            self._delivery.abandon()
+            handler.ui = None  # its functions refer to the handler
             return
         if head:
             self._transport.gather(head)

@@ -129,6 +129,29 @@ class ContextTest(ClientCase):
         self.assertEqual((await peer.read_frames()), [(0x88, b"\x03\xe8")])
 
     @async_test
+    async def test_everybody_who_waits_for_the_end_is_told(self):
+        """C44: several blocks of one Future, one that is cancelled at last, and ``aclose``."""
+        future, leave = self.start(), Future()
+
+        async def client():
+            async with future:
+                await leave
+
+        tasks = [gen.convert_yielded(client()) for _ in range(3)]
+        peer = await self.server.accept_websocket()
+        await future
+        leave.set_result(None)
+        tasks.append(future.aclose())
+        self.assertEqual(await peer.read_frame(), (0x88, b""))
+        if isinstance(tasks[0], asyncio.Task):
+            tasks.pop(0).cancel()
+        await turns(3)
+        self.assertFalse(any(task.done() for task in tasks))
+        peer.send(CLOSE)
+        for task in tasks:
+            await task
+
+    @async_test
     async def test_a_refusal_is_raised_on_entering(self):
         async def client():
             async with self.start():

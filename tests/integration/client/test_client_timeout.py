@@ -136,18 +136,23 @@ class OtherTimeoutsTest(ClientCase):
         peer.send(b"\x81\x01x")
         self.assertEqual((yield conn.read_message()), u"x")
 
-    @each(("longer", LATER), ("none", 0))
+    @each(
+        ("longer", LATER, False), ("none", 0, False),
+        ("request_longer", LATER, True), ("request_none", 0, True),
+    )
     @async_test
-    def test_only_connect_timeout_limits_a_url(self, connect_timeout):
+    def test_only_connect_timeout_limits(self, connect_timeout, as_request):
         """C39: the limit that was asked for counts, not HTTPRequest's own 20 seconds.
 
         That default is made short here; the server answers when it is over.
         """
+        url = self.server_url()
         defaults = HTTPRequest._DEFAULTS
         before = defaults["request_timeout"]
         defaults["request_timeout"] = SOON
         try:
-            future = self.start(connect_timeout=connect_timeout)
+            future = self.start(HTTPRequest(url) if as_request else url,
+                                connect_timeout=connect_timeout)
             over = []
             self.io_loop.call_later(2 * SOON, over.append, True)
             yield until(lambda: over)

@@ -263,6 +263,27 @@ class EndingTest(WebSocketCase):
         self.assertEqual(self.notes, [])
 
     @async_test
+    def test_c28_gone_during_prepare(self):
+        """C28: a handler whose client left before the 101 is freed at once, also with pings."""
+        class Pinging(Plain):
+            ping_interval = 3600
+
+            @gen.coroutine
+            def prepare(self):
+                prepared.append(True)
+                yield gate
+
+        prepared, gate = [], Future()
+        peer = yield self.connect_raw()
+        peer.send_request(self.add(Pinging))
+        yield until(lambda: prepared)
+        peer.close()
+        yield turns(20)
+        gate.set_result(None)
+        yield until(lambda: self.handler is None)
+        self.assertEqual(self.notes, [])
+
+    @async_test
     def test_c26_not_opened(self):
         """C26: without open() there is no on_close(): prepare() failed, the peer went."""
         class Refusing(Plain):
