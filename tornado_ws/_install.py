@@ -12,6 +12,7 @@ import warnings
 
 import tornado
 import tornado.websocket as stock
+from tornado import gen, queues
 from tornado.ioloop import IOLoop
 
 from tornado_ws import websocket
@@ -65,6 +66,11 @@ _semantics = TORNADO_4_3._replace(**dict(
     **_compat_rules.installed_rules()))
 
 
+def _seconds(value):
+    """Return what Tornado makes of a time: one below 0 is none."""
+    return value if value is None or value > 0 else 0
+
+
 class WebSocketProtocol13(_protocol.WebSocketProtocol13):
     __doc__ = _protocol.WebSocketProtocol13.__doc__
     _semantics = _semantics
@@ -83,8 +89,8 @@ class WebSocketProtocol13(_protocol.WebSocketProtocol13):
             named.setdefault(name, getattr(params, name, None))
         if named["max_message_size"] is None:
             named["max_message_size"] = _default_message_limit()
-        interval = named["ping_interval"] = named["ping_interval"] or 0
-        named["ping_timeout"] = _semantics.ping_timeout(interval, named["ping_timeout"])
+        interval = named["ping_interval"] = _seconds(named["ping_interval"] or 0)
+        named["ping_timeout"] = _seconds(_semantics.ping_timeout(interval, named["ping_timeout"]))
         super(WebSocketProtocol13, self).__init__(**named)
 
 
@@ -105,8 +111,38 @@ class ReadQueue(object):
         self._connection = connection
 
     def get(self, timeout=None):
-        """Read the next message: as ``read_message``."""
-        return self._connection.read_message()
+        """Read the next message, as ``read_message``.
+
+        Args:
+            timeout: When to give up: a time on the loop's clock, a ``timedelta`` from now, or None.
+
+        Returns:
+            A Future of the message; it fails with ``tornado.gen.TimeoutError`` if there is none.
+        """
+        future = self._connection.read_message()
+        if timeout is not None and not future.done():
+            loop = self._connection.io_loop
+            handle = loop.add_timeout(timeout, self._give_up, future)
+            future.add_done_callback(lambda future: loop.remove_timeout(handle))
+        return future
+
+    @staticmethod
+    def _give_up(future):
+        if not future.done():
+            future.set_exception(gen.TimeoutError("no message has come in time"))
+
+    def get_nowait(self):
+        """Read the next message if there is one, or None after the end.
+
+        Raises:
+            QueueEmpty: There is none.
+        """
+        connection = self._connection
+        if connection._ws_queue:
+            return connection._ws_take()
+        if connection._ws_closed:
+            return None
+        raise queues.QueueEmpty()
 
     def qsize(self):
         """Return how many messages wait to be read."""
@@ -140,6 +176,9 @@ def websocket_connect(*args, **kwargs):
     named = _name_arguments(stock.websocket_connect, args, kwargs)
     if named.get("callback") is not None:
         _compat_rules.warn_of_callback()
+    for name in ("ping_interval", "ping_timeout"):
+        if name in named:
+            named[name] = _seconds(named[name])
     return _connect.websocket_connect(connection_class=WebSocketClientConnection, **named)
 
 

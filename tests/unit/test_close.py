@@ -45,6 +45,13 @@ def test_a_close_reason_is_at_most_123_bytes_long():
     assert "124" in str(error.value) and "123" in str(error.value)
 
 
+@pytest.mark.parametrize("reason", [b"\xff", b"caf\xe9", b"\xed\xa0\x80", u"\ud800"])
+def test_a_close_reason_is_utf_8(reason):
+    """C24: RFC 6455 section 5.5.1; a peer must fail the connection otherwise."""
+    with pytest.raises(ValueError):
+        close.build_close(1000, reason)
+
+
 @pytest.mark.parametrize("code", [0, 1, 400, 1000, 1005, 1006, 1015, 10000, 65535, True])
 def test_any_code_of_16_bits_can_be_written(code):
     """Section 11 of the contract: where the installed Tornado's semantics are wanted."""

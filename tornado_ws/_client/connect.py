@@ -52,7 +52,7 @@ class ConnectFuture(futures.Future):
 
 
 def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_message_callback,
-                compression_options, **options):
+                compression_options, ping_interval, ping_timeout, max_message_size, resolver):
     if not isinstance(getattr(url, "url", url), (str, type(u""))):
         raise TypeError("a WebSocket URL is a str, not %r" % (getattr(url, "url", url),))
     if not hasattr(io_loop or IOLoop, "add_callback"):
@@ -69,6 +69,8 @@ def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_messa
         raise ValueError("max_redirects is 0 or more, not %d" % max_redirects)
     if compression_options is not None:
         deflate.check_options(compression_options)
+    check_limits(ping_interval=ping_interval, ping_timeout=ping_timeout,
+                 max_message_size=max_message_size)
 
 
 def _copy_request(url, connect_timeout):
@@ -188,7 +190,7 @@ def websocket_connect(url, io_loop=None, callback=None, connect_timeout=None,
         ``StreamClosedError`` or another ``IOError`` if the network fails.
 
     Raises:
-        ValueError: The URL, a compression option, a subprotocol or a proxy cannot be used.
+        ValueError: The URL, a time or limit, an option, a subprotocol or a proxy cannot be used.
         TypeError: An argument is of the wrong kind.
         ImportError, NotImplementedError: What SOCKS needs is not there.
     """

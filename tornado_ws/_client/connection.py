@@ -384,7 +384,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
             self._ws_on_closed()
 
     def _ws_on_ping(self, data):
-        return TORNADO_4_3.ping_hook(self)(data)
+        return self._ws_semantics.ping_hook(self)(data)
 
     def _ws_log_exception(self, *exc_info):
         app_log.error("Uncaught exception in %s", self._ws_path, exc_info=exc_info)

@@ -33,7 +33,7 @@ def check_limits(**limits):
     Raises:
         ValueError: One is something else.
     """
-    for name, value in limits.items():
+    for name, value in sorted(limits.items()):
         if value is not None and not (isinstance(value, numbers.Real) and value >= 0):
             raise ValueError("%s is a number from 0, or None: not %r" % (name, value))
 

@@ -91,8 +91,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         close_code, close_reason: What the peer's close frame said, or None.
 
     Raises:
-        ValueError: A compression option is unknown or out of range, or one of the last two is no
-            number from 0.
+        ValueError: A compression option, a limit or a time is unknown or out of range.
     """
 
     FIN, OPCODE_MASK = FIN, OPCODE_MASK
@@ -121,6 +120,9 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
                  max_message_size=None, ping_interval=None, ping_timeout=0, close_timeout=None,
                  max_buffered_amount=None):
         super(WebSocketProtocol13, self).__init__(handler)
+        check_limits(max_message_size=max_message_size, ping_interval=ping_interval,
+                     ping_timeout=ping_timeout, close_timeout=close_timeout,
+                     max_buffered_amount=max_buffered_amount)
         if compression_options is not None:
             compression_options = deflate.check_options(compression_options)
         self._core = Connection(mask_outgoing, max_message_size, websocket_mask or mask_bytes)
@@ -129,7 +131,6 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self._compression_options = compression_options
-        check_limits(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
         if close_timeout is not None:
             self._close_timeout = close_timeout
         if max_buffered_amount is not None:

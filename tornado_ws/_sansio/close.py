@@ -61,6 +61,7 @@ def build_close(code, reason, any_code=False):
         return b""
     if any_code:
         return _code.pack(_fitting_code(code)) + _cut(reason)
+    utf8.decode(reason)
     if not isinstance(code, int) or not is_valid_close_code(code):
         raise ValueError("invalid close code %r: use 1000-1003, 1007-1014 or 3000-4999" % (code,))
     if len(reason) > MAX_REASON:

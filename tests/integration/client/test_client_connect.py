@@ -207,6 +207,18 @@ class HandshakeTest(ClientCase):
             self.assertIn(key, str(caught.exception))
         yield []
 
+    @each(*[("%s_%d" % (name, i), name, value)
+            for name in ("ping_interval", "ping_timeout", "max_message_size", "close_timeout",
+                         "max_buffered_amount")
+            for i, value in enumerate((-1, float("nan"), "5"))])
+    @async_test
+    def test_bad_limits(self, name, value):
+        """C36, C37: a time or limit that is no number from 0 is a ValueError, naming it."""
+        with self.assertRaises(ValueError) as caught:
+            self.start(**{name: value})
+        self.assertIn(name, str(caught.exception))
+        yield []
+
 
 @with_rows
 class HTTPRequestTest(ClientCase):

@@ -1,14 +1,16 @@
 """The client of the installed module, as programs written for the installed Tornado use it (C2)."""
 from __future__ import absolute_import, division, print_function
 
+import datetime
 import inspect
+import unittest
 import warnings
 
 import tornado
 from installed import installed, stock
 from peers import async_test, each, until, with_rows
 from raw_server import ClientCase
-from tornado import gen, httpclient, httputil
+from tornado import gen, httpclient, httputil, queues
 from tornado.ioloop import IOLoop
 from wire import close_frame, frame
 
@@ -204,6 +206,54 @@ class ConnectTest(InstalledClientCase):
         self.websocket = websocket
         conn, _ = yield self.open(**arguments)
         self.assertEqual(conn.protocol.ping_timeout, interval if timeout is None else timeout)
+
+    @each(("interval", -1, None), ("timeout", 100, -1))
+    @async_test
+    def test_a_time_below_0_is_none(self, interval, timeout):
+        """Section 11: no pings, or no limit for their answers, as with the installed Tornado."""
+        conn, _ = yield self.open(ping_interval=interval, ping_timeout=timeout)
+        self.assertEqual(conn.protocol._keepalive is None, interval < 0)
+        self.assertEqual(conn.protocol.ping_timeout, 0)
+
+    @unittest.skipIf(tornado.version_info < (4, 5), "it has no on_ping")
+    @async_test
+    def test_on_ping_of_the_instance(self):
+        """Section 11: it is called, as with the installed Tornado."""
+        pings = []
+        conn, peer = yield self.open()
+        conn.on_ping = pings.append
+        peer.send(frame(0x89, b"hi", None))
+        yield until(lambda: pings == [b"hi"])
+
+
+@unittest.skipIf(tornado.version_info < (5, 1), "it is a deque")
+@with_rows
+class ReadQueueTest(InstalledClientCase):
+    """The ``read_queue`` of a client, as far as it stands for a ``tornado.queues.Queue``."""
+
+    @async_test
+    def test_get_with_a_time_limit(self):
+        """It is as Tornado's: a deadline, or a timedelta from now; and no message is lost."""
+        conn, peer = yield self.open()
+        for timeout in (self.io_loop.time() + 0.01, datetime.timedelta(seconds=0.01)):
+            with self.assertRaises(gen.TimeoutError):
+                yield conn.read_queue.get(timeout=timeout)
+        peer.send(frame(0x81, b"a", None), frame(0x81, b"b", None))
+        got = yield conn.read_queue.get(timeout=datetime.timedelta(seconds=60))
+        self.assertEqual(got, u"a")
+        self.assertEqual((yield conn.read_message()), u"b")
+
+    @async_test
+    def test_get_nowait(self):
+        """It gives what is there, None after the end, and is an error while there is nothing."""
+        conn, peer = yield self.open()
+        self.assertRaises(queues.QueueEmpty, conn.read_queue.get_nowait)
+        peer.send(*[frame(0x81, b"x", None)] * 40)
+        yield until(lambda: conn.read_queue.qsize() == 40)
+        self.assertEqual([conn.read_queue.get_nowait() for _ in range(40)], [u"x"] * 40)
+        peer.close()
+        yield conn.wait_closed()
+        self.assertIsNone(conn.read_queue.get_nowait())
 
 
 @with_rows

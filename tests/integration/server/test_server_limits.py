@@ -161,6 +161,28 @@ class SettingTest(LimitCase):
         yield self.check(Dynamic, [frame(0x82, b"x" * 2001)], None, [("X-Limit", "2000")])
 
 
+class Plain(Noted, websocket.WebSocketHandler):
+    """Leaves it to the settings."""
+
+
+@with_rows
+class WrongSettingTest(WebSocketCase):
+
+    @each(*[("%s_%d" % (name, i), name, value)
+            for name in ("ping_interval", "ping_timeout", "max_message_size", "close_timeout",
+                         "max_buffered_amount")
+            for i, value in enumerate((-1, float("nan"), "5"))])
+    @async_test
+    def test_c36_c37_no_number_from_0(self, name, value):
+        """C36, C37: it is a ValueError that names it: 500, and one log entry."""
+        self._app.settings["websocket_" + name] = value
+        peer = yield self.connect_raw()
+        peer.send_request(self.add(Plain))
+        self.assertEqual((yield peer.read_response())[0], 500)
+        traceback = self.claim_logs("tornado.application")[0].traceback
+        self.assertIn("ValueError: " + name, traceback.splitlines()[-1])
+
+
 class StreamLimitTest(LimitCase):
 
     server_options = {"max_buffer_size": STREAM_LIMIT}
