@@ -9,7 +9,7 @@ import sys
 import tornado_ws
 from tornado_ws import _straight
 from tornado_ws._cli import connect, serve
-from tornado_ws._cli.common import EXIT_OK, EXIT_USAGE, fail, why
+from tornado_ws._cli.common import EXIT_OK, EXIT_USAGE, fail, replace_closed_streams, why
 from tornado_ws._compat import about
 
 MAX_PORT = 65535
@@ -54,11 +54,13 @@ def run(args):
     tornado_ws.install()
     sys.argv = command
     try:
+        if not getattr(sys.flags, "safe_path", False):
+            # It is another one if the command is the script ``tornado_ws``.
+            sys.path[0] = (os.getcwd() if args.module
+                           else os.path.dirname(os.path.realpath(command[0])))
         if args.module:
             runpy.run_module(command[0], run_name="__main__", alter_sys=True)
         else:
-            if not getattr(sys.flags, "safe_path", False):
-                sys.path[0] = os.path.dirname(os.path.realpath(command[0]))
             runpy.run_path(command[0], run_name="__main__")
     except (ImportError, EnvironmentError) as error:
         if not _raised_by_runpy():
@@ -168,6 +170,8 @@ def main(argv=None):
         SystemExit: Wrong arguments (status 2) or ``--help`` (status 0).
     """
     args = _parser().parse_args(argv)
+    if args.command != "run":
+        replace_closed_streams()
     return args.call(args)
 
 

@@ -5,6 +5,7 @@ Lines for people (errors, how a connection ended) go to stderr, data to stdout.
 from __future__ import absolute_import, division, print_function
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -59,6 +60,13 @@ def signals(numbers=STOP_SIGNALS):
 def wake_for_signals(loop, waker):
     """Have a loop wake up for the second socket of `signals`; the handlers then run."""
     loop.add_handler(waker.fileno(), lambda fd, events: waker.recv(WAKE_BYTES), loop.READ)
+
+
+def replace_closed_streams():
+    """Put the null device where a standard stream was closed, as by ``<&-`` in a shell."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
 
 
 def why(error):

@@ -3,9 +3,11 @@ from __future__ import absolute_import, division, print_function
 
 import binascii
 import contextlib
+import errno
 import io
 import itertools
 import logging
+import os
 import re
 import signal
 import ssl
@@ -57,6 +59,10 @@ def seconds(text):
     raise ValueError(text)
 
 
+class OutputError(Exception):
+    """A message cannot be written to stdout; ``args[0]`` is why."""
+
+
 @contextlib.contextmanager
 def _logging(verbose):
     """Have Tornado's log lines on stderr, or nowhere: an error is told once, by us."""
@@ -98,6 +104,16 @@ def _connect(args):
             return fail("connect", "%s: %s" % (args.url, why(error)))
         except ValueError as error:
             return fail("connect", "cannot use %s: %s" % (args.url, why(error)), EXIT_USAGE)
+        except OutputError as failure:
+            return _fail_output(failure.args[0])
+
+
+def _fail_output(error):
+    # At exit Python writes out once more what is left.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return EXIT_SIGNALLED + signal.SIGPIPE  # as of other programs; nobody wants more
+    return fail("connect", "cannot write the messages: %s" % why(error))
 
 
 def _show_headers(headers):
@@ -257,7 +273,10 @@ class Client(object):
             if len(text) > MAX_SHOWN:
                 text = u"%s... (%d in all)" % (text[:MAX_SHOWN], len(message))
             text = u"< " + text.replace(u"\n", u"\n  ")
-        self._say(sys.stdout, text)
+        try:
+            self._say(sys.stdout, text)
+        except EnvironmentError as error:
+            raise OutputError(error)
 
     def _on_ping(self, data):
         if self._args.verbose:

@@ -37,7 +37,11 @@ class _Reading(object):
     def __next__(self):
         future = self._future
         if self._waits or future.done():
-            raise StopIteration(future.result())
+            self._future = None
+            try:
+                raise StopIteration(future.result())
+            finally:
+                future = None  # to which the traceback of its exception would refer
         self._waits = True
         future._asyncio_future_blocking = True
         return future
@@ -48,7 +52,10 @@ class _Reading(object):
 
     def throw(self, *exc_info):
         """Take what is raised in the one who waits; a message that has come goes back."""
-        future = self._future
+        future, self._future = self._future, None
         if future.done() and not future.cancelled() and future.exception() is None:
             future.give_back(future.result())
-        raise exc_info[1] if len(exc_info) > 1 and exc_info[1] is not None else exc_info[0]
+        try:
+            raise exc_info[1] if len(exc_info) > 1 and exc_info[1] is not None else exc_info[0]
+        finally:
+            del future, exc_info  # to which the traceback would refer

@@ -3,6 +3,9 @@ from __future__ import absolute_import, division, print_function
 
 import asyncio
 
+# In two steps, so that the Task is at hand when the second one fails.
+_new_task, _begin_task = asyncio.Task.__new__, asyncio.Task.__init__
+
 
 class Starter(object):
     """Starts the coroutines of one loop's connections.
@@ -13,6 +16,7 @@ class Starter(object):
 
     def __init__(self, io_loop):
         self._loop = io_loop.asyncio_loop
+        self._get_task_factory = self._loop.get_task_factory
 
     def start(self, coroutine, context):
         """Take a coroutine's first step.
@@ -27,16 +31,26 @@ class Starter(object):
         Raises:
             BaseException: What the coroutine raised.
         """
-        task = asyncio.Task(coroutine, loop=self._loop, context=context, eager_start=True)
+        loop = self._loop
+        if self._get_task_factory() is None:
+            task = _new_task(asyncio.Task)
+            try:
+                _begin_task(task, coroutine, loop=loop, context=context, eager_start=True)
+            except BaseException:
+                # SystemExit and KeyboardInterrupt: whoever gets them here need not be told again.
+                task._log_traceback = False
+                raise
+        else:
+            task = loop.create_task(coroutine, context=context)
         if not task.done():
             task._log_destroy_pending = False
             return task
-        if task.cancelled():
-            raise asyncio.CancelledError
-        error = task.exception()
-        if error is None:
-            return None
         try:
-            raise error
+            if task.cancelled():
+                raise asyncio.CancelledError
+            error = task.exception()
+            if error is not None:
+                raise error
         finally:
-            task = error = None  # which the traceback would refer to
+            task = error = None  # to which the traceback would refer
+        return None

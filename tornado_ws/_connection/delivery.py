@@ -38,6 +38,7 @@ from tornado.log import gen_log
 from tornado_ws import _straight
 from tornado_ws._compat import futures, loop, tasks
 from tornado_ws._connection.deadline import Deadline
+from tornado_ws._connection.stand_ins import AlwaysOpen, Nobody
 from tornado_ws._sansio.connection import BATCH_EVENTS, PROTOCOL_ERROR
 from tornado_ws._sansio.frames import OP_BINARY, OP_CLOSE
 from tornado_ws._stream.transport import LARGE_READ_SIZE, READ_SIZE
@@ -51,20 +52,6 @@ CALLBACK_GRACE = 5.0    # seconds for each callback once the connection is lost
 OPEN, ENDING, LOST, TOLD = range(4)
 
 _CoroutineType = tasks.CoroutineType
-
-
-class _AlwaysOpen(object):
-    """Stands in for a stream that was closed before."""
-
-    socket = True
-
-
-class _Nobody(object):
-    """Stands in for the handler once a message was dropped: better an early end than a gap."""
-
-    @staticmethod
-    def on_message(message):
-        """Drop a message."""
 
 
 class Delivery(_straight.Delivery):
@@ -87,8 +74,8 @@ class Delivery(_straight.Delivery):
     """
 
     __slots__ = ("state", "unread", "unread_bytes", "_protocol", "_serial", "_awaited",
-                 "_controls", "_pending", "_queue", "_queue_bytes", "_early", "_end", "_end_turns",
-                 "_deadline", "_scheduled", "_failed")
+                 "_controls", "_awaited_controls", "_pending", "_queue", "_queue_bytes", "_early",
+                 "_end", "_end_turns", "_deadline", "_scheduled", "_failed")
 
     def __init__(self, protocol, core, callbacks, serial):
         self.state = OPEN
@@ -105,6 +92,7 @@ class Delivery(_straight.Delivery):
         self._hold = False
         self._awaited = None      # the Future of the callback that holds them back
         self._controls = 0        # callbacks of control frames that are not done
+        self._awaited_controls = ()  # those of their Futures that on_close waits for
         self._pending = 0         # callbacks of messages that are not done and hold nothing back
         self._queue = ()          # a deque, once there is something to queue
         self._queue_bytes = 0
@@ -196,7 +184,7 @@ class Delivery(_straight.Delivery):
         transport, handler = self.transport, self._handler
         stream = transport.stream
         if stream.socket is None:
-            stream = _AlwaysOpen
+            stream = AlwaysOpen
         transport.last = False
         last = events.pop() if events else None
         for opcode, payload in events:
@@ -327,12 +315,15 @@ class Delivery(_straight.Delivery):
         try:
             result = callback(*args)
             if result is not None:
-                future = self._callbacks.settle(result)
+                native = type(result) is _CoroutineType
+                future = pending = self._callbacks.settle(result)
                 if future is not None:
                     self._controls += 1
+                    if self._serial[native or future is not result]:
+                        self._awaited_controls = self._awaited_controls or set()
+                        self._awaited_controls.add(future)
                     self.attention = True
                     futures.on_done(self._protocol.io_loop, future, self._on_control_done)
-                    pending = future
                 result = future = None  # see `futures.failure`
         except BaseException:
             result = future = pending = None
@@ -341,6 +332,10 @@ class Delivery(_straight.Delivery):
 
     def _on_control_done(self, future):
         self._controls -= 1
+        if future in self._awaited_controls:
+            self._awaited_controls.remove(future)
+            if self.state == LOST:
+                self._cancel_deadline()
         self._check(future)
         self.go_on()
         self._let_go()
@@ -394,8 +389,8 @@ class Delivery(_straight.Delivery):
     def drops(self):
         """Tell whether a message that cannot be delivered now is dropped, and all after it."""
         if self._protocol.server_terminated and self.state == OPEN and self.is_full():
-            self._handler = _Nobody
-        return self._handler is _Nobody
+            self._handler = Nobody
+        return self._handler is Nobody
 
     def _enqueue(self, message):
         if self.drops():
@@ -457,7 +452,7 @@ class Delivery(_straight.Delivery):
             self.go_on()
 
     def _tell_in_time(self):
-        if self._awaited is None:
+        if self._awaited is None and not self._awaited_controls:
             self._schedule()
         elif self._deadline is None:
             self._deadline = Deadline(self._protocol.io_loop, CALLBACK_GRACE, self._give_up)
@@ -468,14 +463,14 @@ class Delivery(_straight.Delivery):
         while self._core.backlog:
             dropped += sum(opcode <= OP_BINARY for opcode, _ in self._core.receive_data(b""))
         self.stop()
-        self._awaited = None
+        self._awaited, self._awaited_controls = None, ()
         if dropped:
             gen_log.warning("%s: a callback took over %d s after the connection was lost; %d "
                             "messages were dropped", self._protocol.path, CALLBACK_GRACE, dropped)
         self.go_on()
 
     def _tell(self):
-        if self._awaited is not None:
+        if self._awaited is not None or self._awaited_controls:
             self.go_on()
             return
         self.state = TOLD
