@@ -119,11 +119,15 @@ class CommandLineCase(object):
         return self.start_python("-m", "tornado_ws", *args, **options)
 
     def start_python(self, *args, **options):
-        """Start ``python ARGS...``; options: ``stdin`` (default: a pipe), else environment."""
+        """Start ``python ARGS...``.
+
+        Options: ``stdin`` and ``stdout`` (default: pipes), else environment.
+        """
         stdin = options.pop("stdin", subprocess.PIPE)
+        stdout = options.pop("stdout", subprocess.PIPE)
         process = subprocess.Popen(
             [sys.executable] + list(args), cwd=str(self.directory), bufsize=0,
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
             env=dict(os.environ, PYTHONIOENCODING="utf-8", **options))
         timer = threading.Timer(DEADLINE, process.kill)
         timer.start()
@@ -133,7 +137,7 @@ class CommandLineCase(object):
     def finish(self, process, data=None):
         """Wait for a process; return its exit status, its stdout and its stderr as text."""
         out, err = process.communicate(data)
-        return process.returncode, out.decode("utf-8"), err.decode("utf-8")
+        return process.returncode, (out or b"").decode("utf-8"), err.decode("utf-8")
 
     def serve(self, *args):
         """Start ``serve`` on a free port; return the process and the port that it announces."""

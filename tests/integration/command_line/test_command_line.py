@@ -48,6 +48,15 @@ class TestRun(CommandLineCase):
             assert safe_path and args[0] == "-m"
             assert got[0] == 2
 
+    @pytest.mark.parametrize("args", [["show.py"], ["-m", "show"]], ids=" ".join)
+    def test_of_the_script_is_like_python(self, args):
+        """C2: also when the command is the script ``tornado_ws``, which is elsewhere."""
+        self.directory.join("show.py").write(SHOW)
+        script = self.directory.mkdir("bin").join("tornado_ws")
+        script.write("import sys\nfrom tornado_ws.__main__ import main\nsys.exit(main())\n")
+        expected = self.finish(self.start_python(*args))
+        assert self.finish(self.start_python(str(script), "run", *args)) == expected
+
     def test_installs_tornado_ws(self):
         """In the program ``tornado.websocket`` is ours, until ``uninstall`` (C2)."""
         self.directory.join("program.py").write(PROGRAM)

@@ -17,6 +17,12 @@ from tornado_ws import websocket
 from tornado_ws.__main__ import _parser, main
 from tornado_ws._cli.connect import Client
 
+CLOSED = """
+import os, sys
+os.close(int(sys.argv[1]))
+os.execv(sys.executable, [sys.executable, "-m", "tornado_ws", "connect", sys.argv[2]])
+"""
+
 
 class TestConnect(CommandLineCase):
     """The client, against raw servers and against ``serve``."""
@@ -88,6 +94,42 @@ class TestConnect(CommandLineCase):
         lines = u"".join(u"%d\n" % number for number in range(5000))
         assert self.finish(client, lines.encode("ascii")) == (0, lines, "closed: 1000\n")
         self.stop(server)
+
+    def test_nobody_reads_what_it_prints(self):
+        """It ends at once and says nothing, as other programs in front of ``| head`` do."""
+        process, peer = self.connect()
+        process.stdout.close()
+        process.stdout = None
+        peer.send(TEXT, b"x")
+        assert self.finish(process)[::2] == (128 + signal.SIGPIPE, "")
+
+    def test_output_that_cannot_be_written(self):
+        """It is an error of the output, not of the server."""
+        listener, url = self.listen()
+        with open("/dev/full", "wb") as full:
+            process = self.start("connect", url, stdout=full)
+            peer = self.accept(listener)
+            peer.send(TEXT, b"x")
+            status, _, err = self.finish(process)
+        assert (status, err.count("\n")) == (1, 1)
+        assert err.startswith("tornado_ws connect: cannot write the messages: ")
+
+    @pytest.mark.skipif(sys.version_info < (3,), reason="Python 2 does not see it")
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    def test_a_stream_that_is_closed(self, number):
+        """As if it were /dev/null: ``<&-``, ``>&-`` or ``2>&-``."""
+        listener, url = self.listen()
+        process = self.start_python("-c", CLOSED, str(number), url)
+        peer = self.accept(listener)
+        if number:
+            process.stdin.write(b"line\n")
+            process.stdin.close()
+            process.stdin = None
+            assert peer.receive() == (TEXT, b"line")
+        assert peer.receive_close() == 1000
+        peer.send_close(1000)
+        peer.close()
+        assert self.finish(process) == (0, "", "" if number == 2 else "closed: 1000\n")
 
     @pytest.mark.terminals
     def test_from_a_terminal_to_a_pipe(self):

@@ -7,7 +7,7 @@ import gc
 import weakref
 
 import pytest
-from peers import async_test, each, turns, until, with_rows
+from peers import TIMEOUT, async_test, each, turns, until, with_rows
 from raw_server import ClientCase
 from test_tasks_py3 import TaskCase, needs_tasks
 from wire import close_frame, frame
@@ -75,6 +75,21 @@ class FirstStepTest(TaskCase):
         peer.send(frame(0x81, b"1"), frame(0x81, b"2"))
         yield until(lambda: self.notes == [("1",), ("close", None, None)])
         self.claim_logs("tornado.application", "/1")
+
+    @each(("keyboard_interrupt", KeyboardInterrupt), ("system_exit", SystemExit))
+    def test_c19_what_must_not_be_swallowed_is_told_once(self, kind):
+        """C19: it goes out through the run of the loop, and not to the log of asyncio as well."""
+        async def on_message(self, message):
+            raise kind("from on_message")
+
+        peer = self.io_loop.run_sync(lambda: self.open_native(on_message), TIMEOUT)
+        peer.send(frame(0x81, b"x"))
+        limit = self.io_loop.call_later(TIMEOUT, self.io_loop.stop)
+        with self.assertRaises(kind):
+            self.io_loop.start()
+        self.io_loop.remove_timeout(limit)
+        self.io_loop.run_sync(lambda: until(lambda: self.notes == [("close", None, None)]), TIMEOUT)
+        self.claim_logs("tornado.general", "from on_message")
 
     @async_test
     def test_c20_the_task_factory_of_the_loop_is_asked(self):
