@@ -293,14 +293,38 @@ set_object(PyObject **field, PyObject *value)
     Py_XDECREF(old);
 }
 
-/* Calls a method for its effect; 0, or -1 with an exception. */
+/* Calls a method for its effect; 0, or -1 with an exception. The object may be that of a field,
+   which the call sets to another one. */
 static int
 call(PyObject *object, PyObject *name, PyObject *argument)
 {
-    PyObject *result = PyObject_CallMethodObjArgs(object, name, argument, NULL);
+    PyObject *result;
 
+    Py_INCREF(object);
+    result = PyObject_CallMethodObjArgs(object, name, argument, NULL);
+    Py_DECREF(object);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+/* Returns an attribute of what may be the object of a field as well. */
+static PyObject *
+get(PyObject *object, PyObject *name)
+{
+    PyObject *value;
+
+    Py_INCREF(object);
+    value = PyObject_GetAttr(object, name);
+    Py_DECREF(object);
+    return value;
+}
+
+/* Forgets that there is no such attribute; whatever else was raised, as by Ctrl-C, stays. */
+static void
+forget_missing(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_AttributeError))
+        PyErr_Clear();
 }
 
 /* Methods. */
@@ -624,8 +648,11 @@ send_message(PyObject *const *args, Py_ssize_t count)
 static PyObject *
 make_done(PyObject *maker)
 {
-    PyObject *future = PyObject_CallFunctionObjArgs(maker, NULL);
+    PyObject *future;
 
+    Py_INCREF(maker);
+    future = PyObject_CallFunctionObjArgs(maker, NULL);
+    Py_DECREF(maker);
     if (future != NULL && call(future, str_set_result, Py_None) < 0)
         Py_CLEAR(future);
     return future;
@@ -635,28 +662,32 @@ make_done(PyObject *maker)
 static PyObject *
 get_done(Transport *self, const Turn *turn)
 {
-    if (!self->batching)
-        return make_done(turn->make_future);
-    if (is_none(self->sent)) {
-        PyObject *done = make_done(turn->make_future);
-        if (done == NULL)
-            return NULL;
+    PyObject *done = self->sent;
+
+    if (self->batching && !is_none(done)) {
+        Py_INCREF(done);
+        return done;
+    }
+    done = make_done(turn->make_future);
+    if (done != NULL && self->batching) {
+        Py_INCREF(done);
         set_object(&self->sent, done);
     }
-    Py_INCREF(self->sent);
-    return self->sent;
+    return done;
 }
 
 /* Makes the Future of one gathered write: twin of `Transport._gather`, for all but the first. */
 static PyObject *
 gather_more(Transport *self, const Turn *turn)
 {
-    PyObject *written, *gathering = self->gathering;
+    PyObject *written, *gathering = self->gathering, *maker = turn->make_written;
 
     if (self->batching || !self->in_turn || is_none(gathering))
         return PyObject_CallMethodObjArgs((PyObject *)self, str__gather, NULL);
     Py_INCREF(gathering);
-    written = PyObject_CallFunctionObjArgs(turn->make_written, NULL);
+    Py_INCREF(maker);
+    written = PyObject_CallFunctionObjArgs(maker, NULL);
+    Py_DECREF(maker);
     if (written != NULL && (PyObject_SetAttr(written, str_gathering, gathering) < 0
                             || call(written, str_set_result, Py_None) < 0))
         Py_CLEAR(written);
@@ -681,14 +712,14 @@ report_error(Transport *self)
     return result;
 }
 
-/* Returns the stream's socket, a new reference, or NULL, without an exception, if it has none. */
+/* Returns the stream's socket, a new reference, or NULL, without an exception if it has none. */
 static PyObject *
 find_socket(PyObject *stream)
 {
-    PyObject *socket = PyObject_GetAttr(stream, str_socket);
+    PyObject *socket = get(stream, str_socket);
 
     if (socket == NULL)
-        PyErr_Clear();
+        forget_missing();
     else if (socket == Py_None)
         Py_CLEAR(socket);
     return socket;
@@ -793,10 +824,10 @@ gather(Transport *self, Turn *turn, PyObject *data, int quiet)
 static int
 has_room(PyObject *stream)
 {
-    PyObject *limit = PyObject_GetAttr(stream, str_max_write_buffer_size);
+    PyObject *limit = get(stream, str_max_write_buffer_size);
 
     if (limit == NULL)
-        PyErr_Clear();
+        forget_missing();
     else
         Py_DECREF(limit);
     return limit == Py_None;
@@ -881,6 +912,8 @@ guard(Delivery *self)
     PyObject *type, *error, *traceback;
     int result;
 
+    if (is_none(self->callbacks))
+        return -1;
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
     if (traceback != NULL)
@@ -899,6 +932,10 @@ deliver(Delivery *self, PyObject *message)
     PyObject *handler = self->handler, *result;
     int failed;
 
+    if (handler == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "the connection has no handler any more");
+        return guard(self);
+    }
     Py_INCREF(handler);
     result = PyObject_CallMethodObjArgs(handler, str_on_message, message, NULL);
     Py_DECREF(handler);
@@ -933,14 +970,14 @@ end_batch(Delivery *self, Transport *transport, int result)
 }
 
 /* Returns the context whose method ``run`` is, if it is nothing else: on Tornado 6 and later,
-   unless a callback may run the loop. A new reference, or NULL without an exception. */
+   unless a callback may run the loop. A new reference, or NULL, without an exception if not. */
 static PyObject *
 find_context(PyObject *callbacks)
 {
-    PyObject *run = PyObject_GetAttr(callbacks, str_run), *context = NULL;
+    PyObject *run = get(callbacks, str_run), *context = NULL;
 
     if (run == NULL)
-        PyErr_Clear();
+        forget_missing();
     else if (PyCFunction_Check(run)) {
         context = PyCFunction_GET_SELF(run);
         if (context != NULL && !PyContext_CheckExact(context))
@@ -951,38 +988,30 @@ find_context(PyObject *callbacks)
     return context;
 }
 
-/* Delivers what is exactly one message: twin of `Delivery.receive`.
-
-   Returns 1; 0 if Python has to take the bytes, nothing has happened then; -1 with an exception. */
+/* Delivers what is exactly one message to a connection that waits for one. As `receive_plain`. */
 static int
-receive_plain(Delivery *self, const char *data, Py_ssize_t size)
+receive_from(Delivery *self, Core *core, Transport *transport, const char *data, Py_ssize_t size)
 {
-    Core *core = (Core *)self->core;
-    Transport *transport = (Transport *)self->transport;
     PyObject *context, *message;
-    Py_ssize_t start;
+    Py_ssize_t start = find_payload(core, data, size);
     int result;
 
-    if (is_none(self->core) || is_none(self->transport) || transport->batching || self->held
-            || self->hold || is_none(self->handler) || is_none(self->callbacks))
+    if (start == 0)
         return 0;
-    start = find_payload(core, data, size);
-    if (start == 0 || (context = find_context(self->callbacks)) == NULL)
-        return 0;
+    context = find_context(self->callbacks);
+    if (context == NULL)
+        return PyErr_Occurred() ? -1 : 0;
     if (PyContext_Enter(context) < 0) {
         PyErr_Clear(); /* a callback runs the loop */
         Py_DECREF(context);
         return 0;
     }
-    Py_INCREF(core);
     message = take_message(core, data, size, start);
-    Py_DECREF(core);
     if (message == NULL) {
         (void)PyContext_Exit(context);
         Py_DECREF(context);
         return 0;
     }
-    Py_INCREF(transport);
     transport->batching = transport->last = 1;
     Py_INCREF(Py_None);
     set_object(&transport->wrote, Py_None);
@@ -994,8 +1023,27 @@ receive_plain(Delivery *self, const char *data, Py_ssize_t size)
     if (result < 0)
         result = guard(self);
     result = end_batch(self, transport, result);
-    Py_DECREF(transport);
     return result < 0 ? -1 : 1;
+}
+
+/* Delivers what is exactly one message: twin of `Delivery.receive`.
+
+   Returns 1; 0 if Python has to take the bytes, nothing has happened then; -1 with an exception. */
+static int
+receive_plain(Delivery *self, const char *data, Py_ssize_t size)
+{
+    PyObject *core = self->core, *transport = self->transport;
+    int taken;
+
+    if (is_none(core) || is_none(transport) || ((Transport *)transport)->batching || self->held
+            || self->hold || is_none(self->handler) || is_none(self->callbacks))
+        return 0;
+    Py_INCREF(core);
+    Py_INCREF(transport);
+    taken = receive_from(self, (Core *)core, (Transport *)transport, data, size);
+    Py_DECREF(transport);
+    Py_DECREF(core);
+    return taken;
 }
 
 /* Turns what `receive_plain` returns into what a step does. */
@@ -1138,17 +1186,22 @@ static PyTypeObject MethodType = {
 
 /* Receiving. */
 
-/* Tells whether a callback may run the loop: twin of `asyncio_loop.is_reentrant`. */
+#if PY_VERSION_HEX < 0x030D0000
+#define PyObject_HasAttrWithError PyObject_HasAttr
+#endif
+
+/* Tells whether a callback may run the loop; -1 with an exception. Twin of
+   `asyncio_loop.is_reentrant`. */
 static int
 is_reentrant(PyObject *io_loop)
 {
-    PyObject *loop = PyObject_GetAttr(io_loop, str_asyncio_loop);
+    PyObject *loop = get(io_loop, str_asyncio_loop);
     int result = 1;
 
     if (loop == NULL)
-        PyErr_Clear(); /* a loop of Tornado's own: to find out is for Python */
+        forget_missing(); /* a loop of Tornado's own: to find out is for Python */
     else
-        result = PyObject_HasAttr(loop, str__nest_patched);
+        result = PyObject_HasAttrWithError(loop, str__nest_patched);
     Py_XDECREF(loop);
     return result;
 }
@@ -1223,7 +1276,7 @@ is_own_thread(PyObject *thread)
 
     if (is_none(thread))
         return 0;
-    number = PyObject_GetAttr(thread, str__thread_id);
+    number = get(thread, str__thread_id);
     if (number == NULL)
         return -1; /* it may be a property in Python, and Ctrl-C come there */
     result = PyLong_CheckExact(number)
@@ -1237,7 +1290,7 @@ is_own_thread(PyObject *thread)
 static int
 writes_plainly(PyObject *transport, PyObject *name, Step step)
 {
-    PyObject *method = PyObject_GetAttr((PyObject *)Py_TYPE(transport), name);
+    PyObject *method = get((PyObject *)Py_TYPE(transport), name);
     int result = has_step(method, step);
 
     Py_XDECREF(method);
@@ -1311,8 +1364,10 @@ write_frame(PyObject *const *args, Py_ssize_t count)
             || ((Transport *)self->transport)->batching)
         return NULL;
     size = PyLong_AsSsize_t(args[2]);
-    if (size == -1 && PyErr_Occurred())
+    if (size == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
         return NULL;
+    }
     core = (Core *)self->core;
     transport = self->transport;
     Py_INCREF(core);

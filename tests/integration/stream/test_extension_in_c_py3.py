@@ -357,6 +357,70 @@ def test_what_takes_the_stream_away_meanwhile(ends, io_loop):
     transport.io_loop, transport.stream = io_loop, stream
 
 
+def put_vanishing(owner, name):
+    """Set a field to an object that sets it back while it is looked at, and is free then."""
+    other = getattr(owner, name)
+
+    class Vanishing:
+        def __getattribute__(self, attribute):
+            setattr(owner, name, other)
+            raise AttributeError(attribute)
+
+        def __getattr__(self, attribute):
+            return getattr(other, attribute)
+
+    setattr(owner, name, Vanishing())
+
+
+@pytest.mark.parametrize("part, name", [
+    ("_transport", "stream"), ("_transport", "io_loop"), ("_delivery", "_callbacks"),
+    (None, "thread")])
+def test_a_field_that_changes_while_it_is_looked_at(ends, io_loop, part, name):
+    """Its object is freed only when it has been looked at."""
+    opened, theirs = ends
+    put_vanishing(getattr(opened, part) if part else opened, name)
+    theirs.send(FRAME)
+    turns(io_loop)
+    opened.write_message(b"x", True)
+    turns(io_loop)
+    assert theirs.recv(100) == b"\x82\x01x"
+
+
+def test_a_handler_that_goes_while_a_message_comes(ends, io_loop, caplog):
+    """What is freed meanwhile takes it away: an error as any other."""
+    opened, theirs = ends
+    delivery = opened._delivery
+
+    class Last:
+        def __del__(self):
+            del delivery._handler
+
+    opened._transport.wrote = Last()
+    theirs.send(FRAME)
+    with contextlib.suppress(AttributeError):
+        turns(io_loop)
+    assert "AttributeError" in caplog.text or not hasattr(delivery, "_handler")
+
+
+def test_what_is_raised_while_a_stream_is_looked_at_is_not_lost(ends):
+    """Ctrl-C may come there, where a stream of an application has a property."""
+    opened, theirs = ends
+
+    class Stream:
+        max_write_buffer_size = None
+
+        @property
+        def socket(self):
+            raise KeyboardInterrupt()
+
+    stream, opened._transport.stream = opened._transport.stream, Stream()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            opened.write_message(b"x", True)
+    finally:
+        opened._transport.stream = stream
+
+
 def reset(sock):
     """Close a socket so that its peer's is reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
