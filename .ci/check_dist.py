@@ -24,7 +24,7 @@ SDIST_FILES = [
     ".ci/run", "CHANGES.rst", "LICENSE", "README.rst", "SECURITY.rst", "pyproject.toml",
     "setup.cfg", "tests/conftest.py", "tests/unit/test_packaging.py", "tornado_ws/py.typed",
     "tornado_ws/_straight/_extension.c",
-    "tox.ini",
+    "tox.ini", "toxfile.py",
 ]
 
 #: What others may be writing in the checkout.

@@ -118,7 +118,7 @@ else:
 def warn_of_callback():
     """Warn of ``websocket_connect(callback=...)`` where the installed Tornado does."""
     if tornado.version_info >= (6, 5):
-        # Tornado >= 6.5: it will go in 7.0.
+        # Tornado >= 6.5: it will go in 7.0. The words are Tornado's: programs filter by them.
         warnings.warn("The callback argument to websocket_connect is deprecated. "
                       "Use the returned Future instead.", DeprecationWarning, stacklevel=3)
 

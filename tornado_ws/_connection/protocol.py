@@ -343,6 +343,8 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
         """Send a ping; see `WebSocketHandler.ping`."""
         if self.server_terminated or self.client_terminated:
             raise WebSocketClosedError("the connection is closed or closing")
+        if data is None:
+            raise TypeError("the data of a ping are bytes or a str, not None")
         data = utf8(data)
         if len(data) > MAX_CONTROL_PAYLOAD:
             raise ValueError("control frame payload has %d bytes, at most %d fit"

@@ -76,8 +76,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
             None, or from Tornado 6.0 on a Future, since handlers there are awaited.
 
         Raises:
-            ValueError: `get_compression_options` or `select_subprotocol` gave what cannot be
-                used; the client gets a 500.
+            ValueError, TypeError: A method or a setting gave what cannot be used: it is a 500.
         """
         self.open_args = args
         self.open_kwargs = kwargs
@@ -127,6 +126,7 @@ class WebSocketHandler(Additions, web.RequestHandler):
 
         Raises:
             ValueError: A compression option or a limit is unknown or out of range.
+            TypeError: `get_compression_options` is a coroutine.
         """
         semantics = self._ws_semantics
         try:
@@ -250,8 +250,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
     def check_origin(self, origin):
         """Decide whether a page of that origin may connect.
 
-        Browsers do not apply the same-origin policy to WebSockets, so this is the protection
-        against cross-site WebSocket hijacking. The default allows the request's own ``Host`` and
+        A page of any site can open a WebSocket to any other, with the user's cookies: this is what
+        keeps it out (cross-site WebSocket hijacking). The default allows the request's own ``Host`` and
         the application's setting ``trusted_origins``, a list of ``scheme://host[:port]``.
         It is called after ``prepare``, for every request that has an origin; other programs
         than browsers send none.
@@ -366,7 +366,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
             reason: Text of at most 123 bytes of UTF-8, or None.
 
         Raises:
-            ValueError: The code may not be sent, or the reason is too long.
+            ValueError: The code may not be sent, or the reason is too long or no UTF-8.
+            TypeError: The reason is no text.
         """
         return close_and_forget(self, "ws_connection", code, reason)
 
@@ -435,5 +436,5 @@ def _refuse_after_upgrade(name):
     return refuse_after_upgrade
 
 
-for _name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
+for _name in ("finish", "flush", "redirect", "set_cookie", "set_header", "set_status", "write"):
     setattr(WebSocketHandler, _name, _refuse_after_upgrade(_name))

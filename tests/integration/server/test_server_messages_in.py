@@ -331,6 +331,15 @@ class PingTest(WebSocketCase):
         self.handler.ping(b"next")
         self.assertEqual((yield peer.read_frame()), (0x89, b"next"))
 
+    @async_test
+    def test_c23_no_data(self):
+        """C23: what is no bytes and no str is a TypeError that says so."""
+        yield self.open_raw(Plain)
+        for wrong in (None, 5):
+            with self.assertRaises(TypeError) as caught:
+                self.handler.ping(wrong)
+            self.assertIn("bytes", str(caught.exception))
+
     @each(("empty", b""), ("longest", b"x" * 125))
     @async_test
     def test_c23_pong(self, payload):
