@@ -183,6 +183,9 @@ def websocket_connect(*args, **kwargs):
 
 
 websocket_connect.__doc__ = _connect.websocket_connect.__doc__
+websocket_connect.__wrapped__ = stock.websocket_connect  # for ``inspect.signature``
+for _class in WebSocketProtocol13, WebSocketClientConnection:
+    vars(_class)["__init__"].__wrapped__ = vars(getattr(stock, _class.__name__))["__init__"]
 
 
 _module = types.ModuleType(_NAME, stock.__doc__)

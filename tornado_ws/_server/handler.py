@@ -251,8 +251,8 @@ class WebSocketHandler(Additions, web.RequestHandler):
         """Decide whether a page of that origin may connect.
 
         A page of any site can open a WebSocket to any other, with the user's cookies: this is what
-        keeps it out (cross-site WebSocket hijacking). The default allows the request's own ``Host`` and
-        the application's setting ``trusted_origins``, a list of ``scheme://host[:port]``.
+        keeps it out (cross-site WebSocket hijacking). The default allows the request's own ``Host``
+        and the application's setting ``trusted_origins``, a list of ``scheme://host[:port]``.
         It is called after ``prepare``, for every request that has an origin; other programs
         than browsers send none.
 

@@ -2,6 +2,7 @@
 from __future__ import absolute_import, division, print_function
 
 import inspect
+import operator
 
 import pytest
 import tornado
@@ -149,3 +150,12 @@ def test_the_default_limit_has_stocks_name():
         assert installed._default_max_message_size == stock._default_max_message_size
     elif tornado.version_info >= (4, 5):
         assert installed._default_max_message_size == 10 * 1024 * 1024
+
+
+@pytest.mark.skipif(not hasattr(inspect, "signature"), reason="Python 2 has no signatures")
+@pytest.mark.parametrize("path", [
+    "websocket_connect", "WebSocketClientConnection.__init__", "WebSocketProtocol13.__init__"])
+def test_the_installed_names_show_the_stock_signature(path):
+    """C2: programs look there for what the installed Tornado takes."""
+    find = operator.attrgetter(path)
+    assert inspect.signature(find(installed)) == inspect.signature(find(stock))
