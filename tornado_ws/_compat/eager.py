@@ -3,6 +3,8 @@ from __future__ import absolute_import, division, print_function
 
 import asyncio
 
+from tornado_ws._compat.factory import make_task
+
 # In two steps, so that the Task is at hand when the second one fails.
 _new_task, _begin_task = asyncio.Task.__new__, asyncio.Task.__init__
 
@@ -41,7 +43,7 @@ class Starter(object):
                 task._log_traceback = False
                 raise
         else:
-            task = loop.create_task(coroutine, context=context)
+            task = make_task(loop, coroutine, context)
         if not task.done():
             task._log_destroy_pending = False
             return task

@@ -15,6 +15,7 @@ from weakref import getweakrefcount
 
 from tornado_ws._compat.contexts import detached
 from tornado_ws._compat.counted import CountedTask
+from tornado_ws._compat.factory import make_task
 
 
 class _Steps(object):
@@ -150,7 +151,7 @@ class Starter(object):
         """
         loop, task, steps = self._loop, self._spare, self._steps
         if self._get_task_factory() is not None:
-            return context.run(loop.create_task, coroutine)
+            return make_task(loop, coroutine, context)
         if task is None or task.done():
             task = self._spare = detached(_make_task, loop)
             steps = self._steps = task._coro

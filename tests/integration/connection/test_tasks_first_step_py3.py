@@ -91,23 +91,27 @@ class FirstStepTest(TaskCase):
         self.io_loop.run_sync(lambda: until(lambda: self.notes == [("close", None, None)]), TIMEOUT)
         self.claim_logs("tornado.general", "from on_message")
 
+    @each(("with_a_context", True), ("without", False))
     @async_test
-    def test_c20_the_task_factory_of_the_loop_is_asked(self):
-        """C20: for each coroutine; its Task runs in the context of the connection."""
+    def test_c20_the_task_factory_of_the_loop_is_asked(self, knows):
+        """C20, C45: for each coroutine; its Task sees what the connection's context has."""
+        from contextvars import ContextVar  # Python 3.7+
+
         async def on_message(self, message):
-            self.note(message, asyncio.current_task() in made)
+            self.note(message, asyncio.current_task() in made, user.get())
 
         def factory(loop, coroutine, **kwargs):
             task = asyncio.Task(coroutine, loop=loop, **kwargs)
             made.append(task)
             return task
 
-        made = []
-        peer = yield self.open_native(on_message)
-        self.io_loop.asyncio_loop.set_task_factory(factory)
-        self.addCleanup(self.io_loop.asyncio_loop.set_task_factory, None)
+        made, user = [], ContextVar("user", default=None)
+        peer = yield self.open_native(on_message, open=lambda self: user.set("somebody") and None)
+        loop = self.io_loop.asyncio_loop
+        loop.set_task_factory(factory if knows else lambda *args: factory(*args))
+        self.addCleanup(loop.set_task_factory, None)
         peer.send(frame(0x81, b"1"), frame(0x81, b"2"))
-        yield until(lambda: self.notes == [("1", True), ("2", True)])
+        yield until(lambda: self.notes == [("1", True, "somebody"), ("2", True, "somebody")])
         del made[:]
 
 
