@@ -2,7 +2,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from peers import Noted, WebSocketCase, async_test, each, until, with_rows
+from peers import Noted, WebSocketCase, async_test, each, with_rows
 from wire import close_frame, frame
 
 from tornado_ws import websocket
@@ -76,4 +76,3 @@ class ExecutorTest(WebSocketCase):
             yield ended
             self.assertEqual(self.notes.count(("close", None, None)), count)
         self.assertEqual(len(self.claim_logs("tornado.application", "Uncaught")), 20)
-        yield until(lambda: self.handler is None)
