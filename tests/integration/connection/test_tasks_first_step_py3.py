@@ -108,6 +108,8 @@ class FirstStepTest(TaskCase):
         made, user = [], ContextVar("user", default=None)
         peer = yield self.open_native(on_message, open=lambda self: user.set("somebody") and None)
         loop = self.io_loop.asyncio_loop
+        if not knows and type(loop).__module__.startswith("uvloop"):
+            self.skipTest("uvloop gives every factory a context")
         loop.set_task_factory(factory if knows else lambda *args: factory(*args))
         self.addCleanup(loop.set_task_factory, None)
         peer.send(frame(0x81, b"1"), frame(0x81, b"2"))
