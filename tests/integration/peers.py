@@ -48,6 +48,13 @@ EAGER_TURNS = 30
 THREAD_SELECTS = os.environ.get("TORNADO_WS_LOOP") == "selector"
 """Whether a turn of the IOLoop may end before its sockets were looked at."""
 
+WRONG_LIMITS = [
+    ("%s_%d" % (name, i), name, value)
+    for name in ("ping_interval", "ping_timeout", "max_message_size", "close_timeout",
+                 "max_buffered_amount")
+    for i, value in enumerate((-1, float("nan"), "5"))]
+"""Rows of `each`: the name of a time or limit, and what is no number from 0."""
+
 async_test = testing.gen_test(timeout=TIMEOUT)
 
 

@@ -52,7 +52,7 @@ class ConnectFuture(futures.Future):
 
 
 def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_message_callback,
-                compression_options, ping_interval, ping_timeout, max_message_size, resolver):
+                compression_options, resolver, **limits):
     if not isinstance(getattr(url, "url", url), (str, type(u""))):
         raise TypeError("a WebSocket URL is a str, not %r" % (getattr(url, "url", url),))
     if not hasattr(io_loop or IOLoop, "add_callback"):
@@ -69,8 +69,7 @@ def _check_call(url, io_loop, callback, connect_timeout, max_redirects, on_messa
         raise ValueError("max_redirects is 0 or more, not %d" % max_redirects)
     if compression_options is not None:
         deflate.check_options(compression_options)
-    check_limits(ping_interval=ping_interval, ping_timeout=ping_timeout,
-                 max_message_size=max_message_size)
+    check_limits(**limits)
 
 
 def _copy_request(url, connect_timeout):
@@ -103,7 +102,6 @@ def _connect_later(connect, future):
 
 def _given(**limits):
     """Return the limits that were given: a class of a program's own may not know the others."""
-    check_limits(**limits)
     return dict((name, limit) for name, limit in limits.items() if limit is not None)
 
 
@@ -129,8 +127,9 @@ def _connect_again(io_loop, connect):
 
 def _start(url, io_loop, callback, connect_timeout, max_redirects, connection_class, subprotocols,
            proxy, sock, unix_socket, close_timeout, max_buffered_amount, **options):
-    _check_call(url, io_loop, callback, connect_timeout, max_redirects, **options)
-    options.update(_given(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount))
+    limits = dict(close_timeout=close_timeout, max_buffered_amount=max_buffered_amount)
+    _check_call(url, io_loop, callback, connect_timeout, max_redirects, **dict(options, **limits))
+    options.update(_given(**limits))
     request = _copy_request(url, connect_timeout)
     ways = Ways(request, proxy, sock, unix_socket)
     if sock is not None and max_redirects:

@@ -366,9 +366,7 @@ class WebSocketClientConnection(WarnsIfUnclosed, Additions, http.HTTPConnection)
             self.io_loop.remove_timeout(self._ws_end_timer)
             self._ws_end_timer = None
         waiters, self._ws_end_waiters = self._ws_end_waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(None)
+        futures.tell_all(waiters)
 
     def on_connection_close(self):
         """Called when the connection is over, before or after the handshake."""

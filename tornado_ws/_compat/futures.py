@@ -62,6 +62,13 @@ def new_future(io_loop, kind=Future):
     return future_maker(io_loop, kind)()
 
 
+def tell_all(waiters):
+    """Give Futures None; those that are done, as they were cancelled, are passed over."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+
+
 def as_future(result):
     """Turn what a callback returned into a Future.
 

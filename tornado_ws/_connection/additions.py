@@ -164,6 +164,4 @@ class Additions(object):
     def _ws_on_told(self, pending=None):
         self._ws_telling = False
         waiters, self._ws_closed_waiters = self._ws_closed_waiters, ()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        futures.tell_all(waiters)

@@ -482,11 +482,6 @@ class Delivery(_straight.Delivery):
             transport.batching = False
             self._let_go()
 
-    def abandon(self):
-        """Let go of a connection that was over before it was opened."""
-        self.state = TOLD
-        self._let_go()
-
     def _let_go(self):
         """Let go of the application and the protocol, once all errors of callbacks were seen."""
         if self.state == TOLD and not self._pending and not self._controls:

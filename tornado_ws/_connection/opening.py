@@ -56,12 +56,10 @@ class OpeningHandshake(object):
                 self._enable_deflate("server", parameters)
         answer = handshake.response_headers(key, self.selected_subprotocol, extension)
         head, stream = handler._ws_switch_protocols(answer)
-        self.begin(stream, request_context())
         if stream.closed():  # the client left during prepare
-            self._core.discard()
-            self._delivery.abandon()
             handler.ui = None  # its functions refer to the handler
             return
+        self.begin(stream, request_context())
         if head:
             self._transport.gather(head)
         self._delivery.open(handler._ws_serial_open, handler._ws_open, self)

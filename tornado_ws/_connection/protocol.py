@@ -162,7 +162,7 @@ class WebSocketProtocol13(OpeningHandshake, WebSocketProtocol):
             limited_kind(stream) if self._max_buffered_amount is not None else None)
         if self._max_buffered_amount is not None:
             transport.limit = self._max_buffered_amount
-        if self.ping_interval and not stream.closed():
+        if self.ping_interval:
             self._keepalive = Keepalive(
                 self.io_loop, self.ping_interval, self.ping_timeout,
                 self._send_keepalive, self._on_ping_timeout)

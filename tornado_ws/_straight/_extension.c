@@ -644,15 +644,24 @@ send_message(PyObject *const *args, Py_ssize_t count)
 
 /* The transport. */
 
-/* Makes a Future that is done: twin of `Turn.make_done`, whatever makes the Future. */
+/* Calls what makes a Future, which may be set to something else meanwhile. */
 static PyObject *
-make_done(PyObject *maker)
+make(PyObject *maker)
 {
     PyObject *future;
 
     Py_INCREF(maker);
     future = PyObject_CallFunctionObjArgs(maker, NULL);
     Py_DECREF(maker);
+    return future;
+}
+
+/* Makes a Future that is done: twin of `Turn.make_done`, whatever makes the Future. */
+static PyObject *
+make_done(PyObject *maker)
+{
+    PyObject *future = make(maker);
+
     if (future != NULL && call(future, str_set_result, Py_None) < 0)
         Py_CLEAR(future);
     return future;
@@ -680,14 +689,12 @@ get_done(Transport *self, const Turn *turn)
 static PyObject *
 gather_more(Transport *self, const Turn *turn)
 {
-    PyObject *written, *gathering = self->gathering, *maker = turn->make_written;
+    PyObject *written, *gathering = self->gathering;
 
     if (self->batching || !self->in_turn || is_none(gathering))
         return PyObject_CallMethodObjArgs((PyObject *)self, str__gather, NULL);
     Py_INCREF(gathering);
-    Py_INCREF(maker);
-    written = PyObject_CallFunctionObjArgs(maker, NULL);
-    Py_DECREF(maker);
+    written = make(turn->make_written);
     if (written != NULL && (PyObject_SetAttr(written, str_gathering, gathering) < 0
                             || call(written, str_set_result, Py_None) < 0))
         Py_CLEAR(written);

@@ -4,7 +4,7 @@ from __future__ import absolute_import, division, print_function
 import base64
 import socket
 
-from peers import async_test, each, until, with_rows
+from peers import WRONG_LIMITS, async_test, each, until, with_rows
 from raw_server import ClientCase, fails
 from tornado import netutil
 from tornado.httpclient import HTTPRequest
@@ -207,10 +207,7 @@ class HandshakeTest(ClientCase):
             self.assertIn(key, str(caught.exception))
         yield []
 
-    @each(*[("%s_%d" % (name, i), name, value)
-            for name in ("ping_interval", "ping_timeout", "max_message_size", "close_timeout",
-                         "max_buffered_amount")
-            for i, value in enumerate((-1, float("nan"), "5"))])
+    @each(*WRONG_LIMITS)
     @async_test
     def test_bad_limits(self, name, value):
         """C36, C37: a time or limit that is no number from 0 is a ValueError, naming it."""

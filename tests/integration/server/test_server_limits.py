@@ -1,7 +1,7 @@
 """Limits of what a server receives: contract section 9, C35 and C36."""
 from __future__ import absolute_import, division, print_function
 
-from peers import Noted, WebSocketCase, async_test, each, until, with_rows
+from peers import WRONG_LIMITS, Noted, WebSocketCase, async_test, each, until, with_rows
 from tornado import gen
 from wire import deflate, frame, h
 
@@ -168,10 +168,7 @@ class Plain(Noted, websocket.WebSocketHandler):
 @with_rows
 class WrongSettingTest(WebSocketCase):
 
-    @each(*[("%s_%d" % (name, i), name, value)
-            for name in ("ping_interval", "ping_timeout", "max_message_size", "close_timeout",
-                         "max_buffered_amount")
-            for i, value in enumerate((-1, float("nan"), "5"))])
+    @each(*WRONG_LIMITS)
     @async_test
     def test_c36_c37_no_number_from_0(self, name, value):
         """C36, C37: it is a ValueError that names it: 500, and one log entry."""
